@@ -1,0 +1,15 @@
+export { type Duration, formatDuration, toMilliseconds } from './words/durations.ts'
+export { type ErrorCode, errorTable, isTrunklineError, show, TrunklineError } from './words/errors.ts'
+export { defaults, limits, namePattern } from './words/limits.ts'
+export { didYouMean, nearest } from './words/nearest.ts'
+export {
+  type EndReason,
+  endReasons,
+  isTerminal,
+  type JobState,
+  jobStates,
+  type PendingReason,
+  pendingReasons,
+  type TerminalState,
+  terminalStates,
+} from './words/states.ts'

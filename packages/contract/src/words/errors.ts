@@ -1,0 +1,237 @@
+/**
+ * The one table of errors: code → HTTP status, sentence (names what was received), hint (the next step).
+ * `docs/errors.md` has a paragraph for each row; a test compares both.
+ * In a sentence `{name}` is replaced by the value of that name.
+ */
+export const errorTable = {
+  // what was asked is malformed
+  invalid_option: { status: 400, sentence: '{field} is {received}; allowed: {allowed}', hint: 'Correct the option and try again.' },
+  unknown_option: { status: 400, sentence: 'unknown option "{received}" for {where}{meant}', hint: 'Allowed: {allowed}.' },
+  invalid_name: {
+    status: 400,
+    sentence: '{field} is {received}; a name has 1 to 128 characters of A-Z a-z 0-9 _ . : / -',
+    hint: 'Choose a name of those characters.',
+  },
+  invalid_payload: {
+    status: 400,
+    sentence: 'the payload of {task} breaks its schema at {field}: {problem}',
+    hint: 'Correct that field; see the input schema of the task.',
+  },
+  payload_not_json: {
+    status: 400,
+    sentence: '{field} cannot be stored as JSON: {problem}',
+    hint: 'Send plain objects, arrays, strings, finite numbers, booleans and null.',
+  },
+  payload_too_large: {
+    status: 413,
+    sentence: '{field} has {received} bytes; at most {allowed} are stored',
+    hint: 'Store the data elsewhere (a file, an object store) and put its address into the payload.',
+  },
+  payload_too_deep: {
+    status: 400,
+    sentence: '{field} is nested deeper than {allowed} levels',
+    hint: 'Flatten it, or send it as a string.',
+  },
+  payload_bad_text: {
+    status: 400,
+    sentence: '{field} contains {received}, which PostgreSQL cannot store as JSON text',
+    hint: 'Remove the character, or send the bytes as base64.',
+  },
+  payload_number_unsafe: {
+    status: 400,
+    sentence: '{field} is {received}; numbers beyond ±9007199254740991 lose digits in JSON',
+    hint: 'Send it as a string.',
+  },
+  invalid_run_at: {
+    status: 400,
+    sentence: '{field} is {received}; allowed: a time between the years 1970 and 9999',
+    hint: 'Use a Date or RFC 3339 text such as 2030-01-31T09:00:00Z.',
+  },
+  invalid_priority: {
+    status: 400,
+    sentence: 'priority is {received}; allowed: a whole number from -100 to 100, higher runs first',
+    hint: 'Choose a priority in that range.',
+  },
+  invalid_duration: {
+    status: 400,
+    sentence: '{field} is {received}; allowed: milliseconds as a number, or text such as 500ms, 30s, 2m, 1h, 1d, up to ten years',
+    hint: 'Correct the duration.',
+  },
+  batch_too_large: { status: 413, sentence: '{received} jobs in one call; at most {allowed}', hint: 'Split the call.' },
+  // what was asked for is not there, or not in the right state
+  unknown_task: {
+    status: 404,
+    sentence: 'unknown task "{received}"{meant}',
+    hint: 'Start a worker that serves it, or correct the name; known: {allowed}.',
+  },
+  job_not_found: {
+    status: 404,
+    sentence: 'there is no job {received}',
+    hint: 'It may have been removed by retention; list what is there with: trunkline jobs list.',
+  },
+  invalid_job_id: {
+    status: 400,
+    sentence: 'a job id is a decimal number; received {received}',
+    hint: 'Copy the id from: trunkline jobs list.',
+  },
+  wrong_state: { status: 409, sentence: 'job {job} is {state}; it cannot be {verb}', hint: '{advice}' },
+  // how an attempt ends
+  handler_failed: { status: 500, sentence: '{problem}', hint: 'See the stack and the log of the attempt.' },
+  timeout: {
+    status: 504,
+    sentence: 'the attempt ran longer than its timeout of {allowed}',
+    hint: 'Raise the timeout of the task, or make the handler end when its signal aborts.',
+  },
+  cancelled: { status: 409, sentence: 'job {job} was cancelled{by}', hint: 'Retry it with: trunkline jobs retry {job}.' },
+  job_failed: { status: 409, sentence: 'job {job} failed: {problem}', hint: 'See: trunkline jobs show {job}.' },
+  crash_limit: {
+    status: 500,
+    sentence: 'the worker died {received} times while it ran this job',
+    hint: 'Find what kills the process (memory, native code, process.exit), then retry the job.',
+  },
+  worker_lost: {
+    status: 500,
+    sentence: 'the worker died or stopped answering while it ran this attempt',
+    hint: 'Nothing to do: the job goes on by itself.',
+  },
+  lease_lost: {
+    status: 409,
+    sentence: 'this execution no longer holds job {job}; what it wrote was refused',
+    hint: 'Stop: another execution has the job, or it has ended.',
+  },
+  result_unserialisable: {
+    status: 500,
+    sentence: 'the result cannot be stored: {problem}',
+    hint: 'Return plain JSON data of at most 1 MiB.',
+  },
+  unknown_task_here: {
+    status: 500,
+    sentence: 'this worker has no handler for the task "{received}"',
+    hint: 'Deploy a worker that serves it.',
+  },
+  // the database
+  database_unavailable: {
+    status: 503,
+    sentence: 'the database cannot be reached: {problem}',
+    hint: 'Check that PostgreSQL runs and that the connection string is right: trunkline doctor.',
+  },
+  database_unsupported: {
+    status: 500,
+    sentence: 'the server is PostgreSQL {received}; Trunkline needs {allowed}',
+    hint: 'Use a supported version.',
+  },
+  database_unsafe: {
+    status: 500,
+    sentence: 'the server runs with {received}; an accepted job could be lost',
+    hint: 'Switch it on, or accept the risk with allowUnsafe (--unsafe).',
+  },
+  schema_missing: {
+    status: 503,
+    sentence: 'schema "{schema}" is not in this database, or it is older than this version ({received} of {allowed})',
+    hint: 'Run: trunkline migrate.',
+  },
+  schema_too_new: {
+    status: 503,
+    sentence: 'schema "{schema}" was migrated by a newer version ({received}); this version knows {allowed} and may not run with it',
+    hint: 'Upgrade this process.',
+  },
+  migration_failed: {
+    status: 500,
+    sentence: 'migration {migration} failed: {problem}',
+    hint: 'Nothing of it was applied; mend the cause and run: trunkline migrate.',
+  },
+  embedded_unavailable: { status: 500, sentence: 'no embedded PostgreSQL can be started: {problem}', hint: '{advice}' },
+  already_running: {
+    status: 409,
+    sentence: 'Trunkline already runs on {where} (process {received})',
+    hint: 'Use that one, or stop it first.',
+  },
+  // configuration and command line
+  invalid_setting: { status: 400, sentence: '{field} (from {where}) is {received}; allowed: {allowed}', hint: 'Correct the setting.' },
+  unknown_setting: { status: 400, sentence: 'unknown setting "{received}" in {where}{meant}', hint: 'Allowed there: {allowed}.' },
+  usage: { status: 400, sentence: '{problem}', hint: 'See: trunkline {where} --help.' },
+  not_built: { status: 500, sentence: 'the build is missing', hint: 'Run: npm ci && npm run build' },
+  // built-in tasks
+  permission_denied: { status: 403, sentence: '{what} is not allowed here', hint: '{advice}' },
+  dump_unavailable: { status: 500, sentence: '{problem}', hint: '{advice}' },
+  backup_failed: {
+    status: 500,
+    sentence: 'the backup failed: {problem}',
+    hint: 'Nothing was left under its final name; mend the cause and try again.',
+  },
+  backup_damaged: { status: 422, sentence: 'backup {received} is damaged: {problem}', hint: 'Use another backup: trunkline backup list.' },
+  restore_failed: { status: 500, sentence: 'the restore failed: {problem}', hint: '{advice}' },
+  file_not_found: { status: 404, sentence: 'there is no file "{received}"{meant}', hint: 'List what is there: trunkline backup list.' },
+  invalid_file_name: {
+    status: 400,
+    sentence: '"{received}" is not a file name here: {problem}',
+    hint: 'Use a name of letters, digits, . _ - without folders.',
+  },
+  storage_failed: {
+    status: 500,
+    sentence: 'the storage at {where} failed: {problem}',
+    hint: 'Check that the folder exists, is writable and has room: trunkline doctor.',
+  },
+  http_failed: { status: 502, sentence: '{method} {url} answered {received}', hint: 'See the answer in the result or the log.' },
+  command_failed: { status: 500, sentence: 'the command ended with {received}', hint: 'See its output in the log.' },
+  internal: {
+    status: 500,
+    sentence: 'something went wrong inside Trunkline: {problem}',
+    hint: 'Please report it with the steps that led here.',
+  },
+} as const satisfies Record<string, { status: number; sentence: string; hint: string }>
+
+/** A stable error code: a row of {@link errorTable}. */
+export type ErrorCode = keyof typeof errorTable
+
+type Values = Record<string, unknown>
+
+const showLimit = 120
+
+/**
+ * How a received value is shown in a sentence: strings in quotes, cut at 120 characters, control characters escaped.
+ * @example show('a\nb') // '"a\\nb"'
+ */
+export function show(value: unknown): string {
+  if (typeof value === 'string') {
+    const cut = value.length > showLimit ? `${value.slice(0, showLimit)}… (${value.length} characters)` : value
+    return JSON.stringify(cut)
+  }
+  if (typeof value === 'bigint' || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (value === null || value === undefined) return String(value)
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid date' : value.toISOString()
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+function fill(text: string, values: Values): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => (Object.hasOwn(values, name) ? String(values[name]) : ''))
+}
+
+/**
+ * Every error Trunkline raises on purpose. `code` is stable; `message` names what was received and what is allowed;
+ * `hint` says the next step; `field` is the path of the offending input, where there is one.
+ * @example throw new TrunklineError('job_not_found', { received: '42' })
+ */
+export class TrunklineError extends Error {
+  override readonly name = 'TrunklineError'
+  readonly code: ErrorCode
+  readonly status: number
+  readonly hint: string
+  /** Path of the offending input, such as `payload.items[3].width`. */
+  readonly field?: string
+  constructor(code: ErrorCode, values: Values = {}, options?: ErrorOptions) {
+    const row = errorTable[code]
+    super(fill(row.sentence, values), options)
+    this.code = code
+    this.status = row.status
+    this.hint = fill(row.hint, values)
+    if (typeof values.field === 'string') this.field = values.field
+  }
+}
+
+/** Is this one of ours (and of this code, when given)? Works across copies of the package. */
+export function isTrunklineError(error: unknown, code?: ErrorCode): error is TrunklineError {
+  if (!(error instanceof Error) || error.name !== 'TrunklineError') return false
+  return code === undefined || (error as TrunklineError).code === code
+}

@@ -1,0 +1,5 @@
+export type { Backoff, BackoffCurve, BackoffOption } from './jobs/backoff.ts'
+export { defineTask, type RunningJob, type Task, type TaskContext, type TaskOptions } from './jobs/define-task.ts'
+export { FatalError, Snooze } from './jobs/fate.ts'
+export { type JobLogger, type LogLevel, logLevels, type Progress } from './log/job-logger.ts'
+export type { PendingFile, Storage, StoredFile } from './storage/storage.ts'
