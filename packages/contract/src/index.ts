@@ -13,3 +13,4 @@ export {
   type TerminalState,
   terminalStates,
 } from './words/states.ts'
+export { percentOf, type ProgressNumbers, progressText } from './words/progress.ts'

@@ -1,0 +1,23 @@
+-- Makes jobs of any mix of queues and tasks; answers their ids in input order.
+-- $1 queue int[]  $2 task int[]  $3 negated priority int2[]  $4 max attempts int2[]  $5 run at timestamptz[] (null: now)
+-- $6 timeout in ms int8[]  $7 who text[]  $8 payload jsonb[]  $9 delay in ms from now int8[] (null: as $5 says)
+with i as materialized (
+    select nextval('trunkline.id') id, queue_id, task_id, priority, max_attempts, timeout_ms, created_by, payload, o,
+      coalesce(at, now() + delay * interval '1ms') run_at, coalesce(at <= now(), coalesce(delay, 0) = 0) due
+    from unnest($1::int[], $2::int[], $3::int2[], $4::int2[], $5::timestamptz[], $6::int8[], $7::text[], $8::jsonb[], $9::int8[])
+      with ordinality u(queue_id, task_id, priority, max_attempts, at, timeout_ms, created_by, payload, delay, o)),
+  j as (insert into trunkline.job(id, queue_id, task_id, priority, max_attempts, run_at, timeout_ms, created_by, payload)
+    select id, queue_id, task_id, priority, max_attempts, run_at, timeout_ms, created_by, payload from i),
+  r as (insert into trunkline.ready(queue_id, priority, seq, n, ids)
+    select queue_id, priority, min(id), count(*), array_agg(id order by o)
+    from (select id, queue_id, priority, o, (row_number() over (partition by queue_id, priority order by o) - 1) / 100 b from i where due) z
+    group by queue_id, priority, b),
+  s as (insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt)
+    select id, run_at, queue_id, priority, 0 from i where not due),
+  c as (insert into trunkline.stat_delta select date_trunc('minute', now()), queue_id, task_id, 0, count(*), 0 from i group by 2, 3),
+  f as (insert into trunkline.feed(xid, no, kind, body)
+    select pg_current_xact_id(), nextval('trunkline.feed_no'), 'added', jsonb_build_array(queue_id, task_id, first, n)
+    from (select queue_id, task_id, min(id) first, count(*) n from i group by 1, 2) z)
+select array_agg(id order by o) ids,
+  (select pg_notify('trunkline', 'w') where (select bool_or(waiting) from trunkline.idle where queue_id = any($1::int[])))
+from i

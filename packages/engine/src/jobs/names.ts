@@ -1,0 +1,79 @@
+import { didYouMean, show, TrunklineError } from '@trunkline/contract'
+import type { Database } from '../postgres/database.ts'
+import { statement } from '../postgres/statement.ts'
+import { checkName, type Task } from './define-task.ts'
+
+const publish = statement(import.meta.url, 'publish-task.sql')
+const findTask = statement(import.meta.url, 'find-task.sql')
+const findQueue = statement(import.meta.url, 'find-queue.sql')
+
+/** What producers know of a task. */
+export interface KnownTask {
+  readonly id: number
+  readonly name: string
+  readonly queue: string
+  readonly priority: number
+  readonly attempts: number
+  readonly timeoutMs: number | null
+}
+
+/** Numbers of queues and tasks, remembered. */
+export interface Names {
+  /** The number of a queue, which is made when it is new. @throws `invalid_name` */
+  queueId(name: string): Promise<number>
+  /** The name of a queue or task by number. */
+  queueName(id: number): string | undefined
+  /** Publishes a task's name, defaults and JSON Schema for those who enqueue by name. */
+  publish(task: Task): Promise<KnownTask>
+  /** A task that somebody has published. @throws `unknown_task` */
+  task(name: string): Promise<KnownTask>
+}
+
+/** Makes {@link Names} for one database. */
+export function createNames(database: Database): Names {
+  const queues = new Map<string, number>()
+  const queueNames = new Map<number, string>()
+  const published = new Map<Task, KnownTask>()
+
+  return {
+    async queueId(name) {
+      const known = queues.get(name)
+      if (known !== undefined) return known
+      checkName(name, 'queue')
+      const [row] = await database.run<{ id: number }>(findQueue, [name])
+      const id = (row as { id: number }).id
+      queues.set(name, id)
+      queueNames.set(id, name)
+      return id
+    },
+    queueName: (id) => queueNames.get(id),
+    async publish(task) {
+      const known = published.get(task)
+      if (known) return known
+      const [row] = await database.run<{ id: number }>(publish, [
+        task.name, task.queue, task.priority, task.attempts, task.timeoutMs, task.description,
+        task.inputSchema === null ? null : JSON.stringify(task.inputSchema),
+      ])
+      const made: KnownTask = {
+        id: (row as { id: number }).id, name: task.name, queue: task.queue, priority: task.priority, attempts: task.attempts, timeoutMs: task.timeoutMs,
+      }
+      published.set(task, made)
+      return made
+    },
+    async task(name) {
+      checkName(name, 'task')
+      const [row] = await database.run<KnownTask & { known: string[] }>(findTask, [name])
+      if (row && row.id !== null) return row
+      const known = row?.known ?? []
+      throw new TrunklineError('unknown_task', {
+        field: 'task', received: name, meant: didYouMean(name, known), allowed: known.length ? known.slice(0, 20).join(', ') : 'none yet',
+      })
+    },
+  }
+}
+
+/** @throws `invalid_job_id` unless `id` is a decimal job number */
+export function checkJobId(id: unknown): string {
+  if (typeof id === 'string' && /^[1-9]\d{0,17}$/.test(id)) return id
+  throw new TrunklineError('invalid_job_id', { field: 'jobId', received: show(id) })
+}

@@ -1,0 +1,61 @@
+import type pg from 'pg'
+import type { Database, Profile } from './database.ts'
+import type { Statement } from './statement.ts'
+import { isTransient } from './transient.ts'
+
+/** One connection of one's own that is made when it is needed and made again after it broke. */
+export interface Link {
+  /** Runs a prepared statement; rows come as arrays. A broken connection is dropped: the next call makes a new one. */
+  run(statement: Statement, values: unknown[]): Promise<any[][]>
+  /** How often a connection was made. */
+  connections(): number
+  stop(): Promise<void>
+}
+
+/**
+ * @param name shown in `pg_stat_activity`
+ * @example const rows = await createLink(database, 'walk', 'claim').run(claimStatement, values)
+ */
+export function createLink(database: Database, profile: Profile, name: string): Link {
+  let client: Promise<pg.Client> | null = null
+  let made = 0
+  let stopped = false
+
+  function drop(of: Promise<pg.Client>): void {
+    if (client === of) client = null
+    of.then((c) => c.end()).catch(() => {})
+  }
+
+  function open(): Promise<pg.Client> {
+    if (client) return client
+    const mine: Promise<pg.Client> = database.connect(profile, name, () => drop(mine)).then((c) => {
+      made++
+      return c
+    })
+    mine.catch(() => drop(mine))
+    client = mine
+    return mine
+  }
+
+  return {
+    async run(statement, values) {
+      if (stopped) throw new Error('the connection was closed')
+      const mine = open()
+      try {
+        const { rows } = await (await mine).query({ name: statement.name, text: statement.text(database.schema), values, rowMode: 'array' })
+        return rows
+      } catch (error) {
+        // a statement that timed out on our side may still be running there: nothing may follow it on this connection
+        if (isTransient(error)) drop(mine)
+        throw error
+      }
+    },
+    connections: () => made,
+    async stop() {
+      stopped = true
+      const last = client
+      client = null
+      await last?.then((c) => c.end()).catch(() => {})
+    },
+  }
+}

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** A whole SQL statement, kept in its own file beside the verb that uses it. */
+export interface Statement {
+  /** Name of the prepared statement. */
+  readonly name: string
+  /** The text for a schema; `trunkline` unless another is configured. */
+  text(schema: string): string
+}
+
+/** Quotes an identifier. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/**
+ * Puts another schema into a text that is written for the schema `trunkline`: qualified names, and the channel, which has
+ * the name of the schema. The text stays runnable as it stands in its file.
+ */
+export function inSchema(text: string, schema: string): string {
+  if (schema === 'trunkline') return text
+  return text
+    .replace(/\btrunkline\.(?=[a-z_%])/g, () => `${quoteName(schema)}.`)
+    .replace(/\bschema trunkline\b/g, () => `schema ${quoteName(schema)}`)
+    .replace(/pg_notify\('trunkline',/g, () => `pg_notify('${schema.replaceAll("'", "''")}',`)
+}
+
+/**
+ * Loads `file`, which lies beside the module that asks.
+ * @param base `import.meta.url` of that module
+ * @example const claim = statement(import.meta.url, 'claim.sql')
+ */
+export function statement(base: string, file: string): Statement {
+  const raw = readFileSync(fileURLToPath(new URL(`./${file}`, base)), 'utf8')
+  const body = raw.replace(/^(--[^\n]*\n)+/, '').trim()
+  const texts = new Map<string, string>()
+  return {
+    name: `trunkline_${file.replace(/\.sql$/, '').replaceAll('-', '_')}`,
+    text(schema) {
+      let text = texts.get(schema)
+      if (text === undefined) {
+        text = inSchema(body, schema)
+        texts.set(schema, text)
+      }
+      return text
+    },
+  }
+}

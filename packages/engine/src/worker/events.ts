@@ -1,0 +1,18 @@
+/** What a worker tells of itself and its jobs. The sentences for it live with who prints them. */
+export type WorkerEvent =
+  | { type: 'worker_started'; workerId: number; queues: string[]; tasks: string[]; concurrency: number }
+  | { type: 'worker_stopping'; workerId: number; running: number }
+  | { type: 'worker_stopped'; workerId: number }
+  /** Others took this process for dead; it has registered anew. */
+  | { type: 'worker_lost'; workerId: number }
+  | { type: 'job_started'; jobId: string; task: string; attempt: number }
+  | { type: 'job_ended'; jobId: string; task: string; attempt: number; how: 'completed' | 'failed' | 'cancelled' | 'retrying' | 'snoozed' | 'handed_back'; ms: number; error?: string }
+  /** What this execution wrote was refused: another one has the job, or it has ended. */
+  | { type: 'lease_lost'; jobIds: string[] }
+  /** The handler did not end within the grace after its abort. */
+  | { type: 'handler_stuck'; jobId: string; task: string; why: string }
+  | { type: 'unknown_task'; jobId: string; taskId: number }
+  | { type: 'database_error'; where: string; error: Error }
+
+/** Is told of each event; must not throw. */
+export type WorkerEventListener = (event: WorkerEvent) => void

@@ -1,0 +1,80 @@
+import { type Claim, type ClaimRequest, claim, isolationLane, lanesOf } from '../jobs/claim.ts'
+import type { Link } from '../postgres/link.ts'
+
+/** One queue as a worker reads it: which lanes hold work, and where each was last read to. */
+export interface QueueReader {
+  readonly queueId: number
+  /**
+   * Takes up to `wanted` jobs; null when nothing is due. An empty answer is only believed after a sweep, which looks at all
+   * lanes from their start.
+   * @param alone may a crash suspect be taken now?
+   */
+  take(wanted: number, alone: boolean): Promise<Claim | null>
+}
+
+/** A sweep is due after this long at the latest … */
+const sweepEveryMs = 1000
+/** … or after so many times its own cost. */
+const sweepCostFactor = 20
+/** Hints are used once a claim without them took longer. */
+const hintAboveMs = 3
+
+/** Makes the reader of one queue. */
+export function createQueueReader(link: Link, queueId: number, workerId: () => number): QueueReader {
+  let lanes: number[] = []
+  let suspects = false
+  const hints = new Map<number, string>()
+  let hinted = false
+  let sweptAt = Number.NEGATIVE_INFINITY
+  let sweepMs = 0
+  let perChunk = 100
+  let turn = 0
+
+  async function sweep(): Promise<void> {
+    const begun = performance.now()
+    const found = await lanesOf(link, queueId)
+    suspects = found.includes(isolationLane)
+    lanes = found.filter((lane) => lane !== isolationLane)
+    hints.clear()
+    sweptAt = performance.now()
+    sweepMs = sweptAt - begun
+  }
+
+  async function request(wanted: number, of: readonly number[]): Promise<Claim | null> {
+    const chunks = Math.min(wanted, Math.ceil(wanted / perChunk) + 1)
+    const values: ClaimRequest = { queueId, wanted, lanes: of, hints: of.map((lane) => (hinted ? (hints.get(lane) ?? '0') : '0')), chunks, workerId: workerId() }
+    const begun = performance.now()
+    const got = await claim(link, values)
+    const ms = performance.now() - begun
+    if (got) {
+      perChunk = Math.max(1, (got.jobs.length + got.missing.length) / got.chunks)
+      // hints pay where many dead index entries lie before the first live one; a small, slow claim is the sign of it
+      if (!hinted && ms > hintAboveMs + wanted * 0.02) hinted = true
+      else if (hinted && hints.size === 0 && ms < hintAboveMs) hinted = false
+      for (const [lane, seq] of got.hints) hints.set(lane, seq)
+    }
+    return got
+  }
+
+  async function take(wanted: number, alone: boolean): Promise<Claim | null> {
+    turn++
+    const due = performance.now() - sweptAt > Math.max(sweepEveryMs, sweepCostFactor * sweepMs)
+    if (due || lanes.length === 0) await sweep()
+    if (suspects && alone && turn % 5 === 0) {
+      const got = await request(1, [isolationLane])
+      if (got) return got
+    }
+    if (lanes.length > 0) {
+      // one claim in eight reads the lanes from behind, so that a lane kept full starves nobody
+      const order = lanes.length > 1 && turn % 8 === 0 ? lanes.toReversed() : lanes
+      let got = await request(wanted, order)
+      if (got) return got
+      await sweep()
+      got = lanes.length > 0 ? await request(wanted, lanes) : null
+      if (got) return got
+    }
+    return suspects && alone ? await request(1, [isolationLane]) : null
+  }
+
+  return { queueId, take }
+}
