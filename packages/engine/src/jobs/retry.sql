@@ -9,10 +9,10 @@ with o as (delete from trunkline.outcome where id = $1 and status in (3, 4) retu
     from o where started_at is not null),
   e as (update trunkline.attempt set kind = kind + 10 where id = $1 and kind < 10 and exists (select from o)),
   r as (insert into trunkline.ready(queue_id, priority, seq, attempt, n, ids)
-    select q, p, nextval('trunkline.id'), attempt + (started_at is not null)::int, 1, array[id] from o, j),
+    select j.q, j.p, nextval('trunkline.id'), o.attempt + (o.started_at is not null)::int, 1, array[o.id] from o, j),
   w as (delete from trunkline.cancel_wanted where id = $1 and exists (select from o)),
   sd as (insert into trunkline.stat_delta
-    select date_trunc('minute', now()), q, task_id, x.status, x.n, 0 from j, o, lateral (values (21, 1), (o.status::int, -1)) x(status, n)),
+    select date_trunc('minute', now()), j.q, j.task_id, x.status, x.n, 0 from j, o, lateral (values (21, 1), (o.status::int, -1)) x(status, n)),
   fd as (insert into trunkline.feed(xid, no, kind, body)
     select pg_current_xact_id(), nextval('trunkline.feed_no'), 'reopened', jsonb_build_object('n', 1, 'ids', jsonb_build_array(id)) from o)
 select (select 'reopened' from o) was, (select state from trunkline.jobs where id = $1) state,

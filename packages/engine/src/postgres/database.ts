@@ -82,12 +82,17 @@ export function openDatabase(options: DatabaseOptions): Database {
   function pool(profile: Profile): pg.Pool {
     let found = pools.get(profile)
     if (!found) {
-      found = new pg.Pool({ ...settings, application_name: applicationName, max: profile === 'general' ? (options.poolSize ?? 5) : 2, idleTimeoutMillis: 30_000 })
-      found.on('error', onError)
-      found.on('connect', (client) => {
-        client.on('error', onError)
-        client.query(always + pins[profile]).catch(onError)
+      found = new pg.Pool({
+        ...settings,
+        application_name: applicationName,
+        max: profile === 'general' ? (options.poolSize ?? 5) : 2,
+        idleTimeoutMillis: 30_000,
+        onConnect: async (client) => {
+          client.on('error', onError)
+          await client.query(always + pins[profile])
+        },
       })
+      found.on('error', onError)
       pools.set(profile, found)
     }
     return found

@@ -5,7 +5,7 @@ import { isTransient } from './transient.ts'
 
 /** One connection of one's own that is made when it is needed and made again after it broke. */
 export interface Link {
-  /** Runs a prepared statement; rows come as arrays. A broken connection is dropped: the next call makes a new one. */
+  /** Runs a prepared statement after those sent before; rows come as arrays. A broken connection is dropped: the next call makes a new one. */
   run(statement: Statement, values: unknown[]): Promise<any[][]>
   /** How often a connection was made. */
   connections(): number
@@ -20,6 +20,7 @@ export function createLink(database: Database, profile: Profile, name: string): 
   let client: Promise<pg.Client> | null = null
   let made = 0
   let stopped = false
+  let last: Promise<unknown> = Promise.resolve()
 
   function drop(of: Promise<pg.Client>): void {
     if (client === of) client = null
@@ -37,25 +38,32 @@ export function createLink(database: Database, profile: Profile, name: string): 
     return mine
   }
 
+  async function send(statement: Statement, values: unknown[]): Promise<any[][]> {
+    if (stopped) throw new Error('the connection was closed')
+    const mine = open()
+    try {
+      const { rows } = await (await mine).query({ name: statement.name, text: statement.text(database.schema), values, rowMode: 'array' })
+      return rows
+    } catch (error) {
+      // a statement that timed out on our side may still be running there: nothing may follow it on this connection
+      if (isTransient(error)) drop(mine)
+      throw error
+    }
+  }
+
   return {
-    async run(statement, values) {
-      if (stopped) throw new Error('the connection was closed')
-      const mine = open()
-      try {
-        const { rows } = await (await mine).query({ name: statement.name, text: statement.text(database.schema), values, rowMode: 'array' })
-        return rows
-      } catch (error) {
-        // a statement that timed out on our side may still be running there: nothing may follow it on this connection
-        if (isTransient(error)) drop(mine)
-        throw error
-      }
+    run(statement, values) {
+      const mine = last.then(() => send(statement, values))
+      last = mine.catch(() => {})
+      return mine
     },
     connections: () => made,
     async stop() {
+      await last
       stopped = true
-      const last = client
+      const open = client
       client = null
-      await last?.then((c) => c.end()).catch(() => {})
+      await open?.then((c) => c.end()).catch(() => {})
     },
   }
 }

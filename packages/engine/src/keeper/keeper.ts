@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { cancel } from '../jobs/cancel.ts'
+import { promote } from '../jobs/promote.ts'
+import { recover } from '../jobs/recover.ts'
+import type { Database } from '../postgres/database.ts'
+import { createLink, type Link } from '../postgres/link.ts'
+import { statement } from '../postgres/statement.ts'
+import { addPartitions } from './partitions.ts'
+
+const leaderStatement = statement(import.meta.url, 'leader.sql')
+const resignStatement = statement(import.meta.url, 'resign.sql')
+const rollUpStatement = statement(import.meta.url, 'roll-up.sql')
+const sweepCancelsStatement = statement(import.meta.url, 'sweep-cancels.sql')
+const trimFeedStatement = statement(import.meta.url, 'trim-feed.sql')
+
+/** What a keeper tells of itself. */
+export type KeeperEvent =
+  | { type: 'leader'; leading: boolean }
+  | { type: 'recovered'; jobs: number; poisoned: number; workers: number[] }
+  | { type: 'database_error'; where: string; error: Error }
+
+/** Options of {@link createKeeper}. */
+export interface KeeperOptions {
+  /** A worker that was not heard of for so long is dead. Default 30,000 ms. */
+  staleMs?: number
+  /** How often dead workers are looked for. Default 5,000 ms. */
+  sweepMs?: number
+  /** Crashes that end a job. Default 3. */
+  crashLimit?: number
+  /** How long leadership lasts without renewal. Default 10,000 ms. */
+  leaseMs?: number
+  /** How long the change feed is kept. Default 24 h. */
+  feedMs?: number
+  onEvent?: (event: KeeperEvent) => void
+}
+
+/** Does the chores of a schema: promotes due jobs, recovers from dead workers, rolls up counters, makes partitions. One of all keepers leads. */
+export interface Keeper {
+  start(): void
+  /** Runs every chore once, leader or not. */
+  runOnce(): Promise<void>
+  leading(): boolean
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+interface Chore {
+  name: string
+  /** Runs once; answers in how many ms to run again, when that differs from `everyMs`. */
+  run(): Promise<number | undefined>
+  everyMs: number
+  dueAt: number
+}
+
+/** Makes a keeper; it does nothing before `start`. */
+export function createKeeper(database: Database, options: KeeperOptions = {}): Keeper {
+  const { staleMs = 30_000, sweepMs = 5000, crashLimit = 3, leaseMs = 10_000, feedMs = 86_400_000, onEvent } = options
+  const holder = `${hostname()}:${process.pid}:${randomUUID()}`
+  const link: Link = createLink(database, 'walk', 'keeper')
+  let leading = false
+  let timer: NodeJS.Timeout | undefined
+  let stopped = true
+  let beating: Promise<void> = Promise.resolve()
+  let renewAt = 0
+
+  const chores: Chore[] = [
+    { name: 'promote', everyMs: 500, dueAt: 0, run: promoteDue },
+    { name: 'recover', everyMs: sweepMs, dueAt: 0, run: recoverDead },
+    { name: 'partitions', everyMs: 1000, dueAt: 0, run: () => addPartitions(database).then(() => undefined) },
+    { name: 'counters', everyMs: 1000, dueAt: 0, run: rollUp },
+    { name: 'cancellations', everyMs: 1000, dueAt: 0, run: sweepCancels },
+    { name: 'feed', everyMs: 60_000, dueAt: 0, run: trimFeed },
+  ]
+
+  async function promoteDue(): Promise<number | undefined> {
+    const { moved, nextMs } = await promote(link)
+    if (moved >= 10_000) return 0
+    return nextMs === null ? undefined : Math.max(5, Math.min(500, nextMs))
+  }
+
+  async function recoverDead(): Promise<undefined> {
+    const found = await recover(link, staleMs, crashLimit)
+    if (found.workers.length > 0) onEvent?.({ type: 'recovered', ...found })
+  }
+
+  async function rollUp(): Promise<number | undefined> {
+    const [row] = await link.run(rollUpStatement, [20_000])
+    return row?.[0] >= 20_000 ? 0 : undefined
+  }
+
+  async function sweepCancels(): Promise<undefined> {
+    for (const [id, by] of await link.run(sweepCancelsStatement, [])) await cancel(database, id, by)
+  }
+
+  async function trimFeed(): Promise<number | undefined> {
+    const [row] = await link.run(trimFeedStatement, [`${feedMs} milliseconds`, 20_000])
+    return row?.[0] >= 20_000 ? 100 : undefined
+  }
+
+  async function renew(): Promise<void> {
+    const rows = await link.run(leaderStatement, ['keeper', holder, `${leaseMs} milliseconds`])
+    renewAt = performance.now() + leaseMs / 3
+    if (leading === rows.length > 0) return
+    leading = rows.length > 0
+    onEvent?.({ type: 'leader', leading })
+  }
+
+  async function tend(chore: Chore): Promise<void> {
+    try {
+      const again = await chore.run()
+      chore.dueAt = performance.now() + (again ?? chore.everyMs)
+    } catch (error) {
+      chore.dueAt = performance.now() + chore.everyMs
+      onEvent?.({ type: 'database_error', where: chore.name, error: error as Error })
+    }
+  }
+
+  async function beat(): Promise<void> {
+    try {
+      if (performance.now() >= renewAt) await renew()
+    } catch (error) {
+      // without an answer the lease may end any moment: somebody else's turn
+      leading = false
+      renewAt = performance.now() + 1000
+      onEvent?.({ type: 'database_error', where: 'leader', error: error as Error })
+    }
+    for (const chore of chores) {
+      if (stopped || !leading || performance.now() > renewAt + leaseMs / 2) break
+      if (performance.now() >= chore.dueAt) await tend(chore)
+    }
+    if (stopped) return
+    const next = leading ? Math.min(renewAt, ...chores.map((c) => c.dueAt)) : renewAt
+    timer = setTimeout(() => {
+      beating = beat()
+    }, Math.max(1, next - performance.now()))
+  }
+
+  async function stop(): Promise<void> {
+    if (stopped) return
+    stopped = true
+    clearTimeout(timer)
+    await beating
+    if (leading) await link.run(resignStatement, ['keeper', holder]).catch(() => {})
+    leading = false
+    await link.stop()
+  }
+
+  return {
+    start() {
+      if (!stopped) return
+      stopped = false
+      beating = beat()
+    },
+    async runOnce() {
+      for (const chore of chores) await chore.run()
+    },
+    leading: () => leading,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}

@@ -1,0 +1,42 @@
+import type { Database } from '../postgres/database.ts'
+import { inSchema, statement } from '../postgres/statement.ts'
+
+const partitionsStatement = statement(import.meta.url, 'partitions.sql')
+
+/** Ids of one partition. */
+const size = 500_000
+/** Partitions kept ahead of the ids: at 200,000 jobs a second they last ten seconds, and the keeper looks every second. */
+const ahead = 4
+
+/**
+ * Makes the next partitions of job, outcome and log. A table is made first and attached then, which locks the parent far less
+ * than CREATE … PARTITION OF.
+ * @returns how many ranges were added
+ */
+export async function addPartitions(database: Database): Promise<number> {
+  const [row] = await database.run<{ used: string; reach: string }>(partitionsStatement, [])
+  const wanted = (Math.floor(Number(row?.used) / size) + 1 + ahead) * size
+  let added = 0
+  for (let from = Number(row?.reach); from < wanted; from += size) {
+    await addRange(database, from)
+    added++
+  }
+  return added
+}
+
+async function addRange(database: Database, from: number): Promise<void> {
+  const no = from / size
+  const parts = ['job', 'outcome', 'log'].map(
+    (table) => `
+      create table if not exists trunkline.${table}_${no} (like trunkline.${table} including defaults including constraints);
+      do $$ begin
+        if not exists (select from pg_inherits where inhrelid = 'trunkline.${table}_${no}'::regclass) then
+          alter table trunkline.${table} attach partition trunkline.${table}_${no} for values from (${from}) to (${from + size});
+        end if;
+      end $$;`,
+  )
+  await database.query(inSchema(`begin; set local lock_timeout = '2s'; ${parts.join('\n')} commit;`, database.schema)).catch(async (error) => {
+    await database.query('rollback')
+    throw error
+  })
+}

@@ -1,0 +1,178 @@
+import { show, TrunklineError } from '@trunkline/contract'
+import { type CancelAnswer, cancel } from './jobs/cancel.ts'
+import { checkKeys, type Task } from './jobs/define-task.ts'
+import { createGatherer, type EnqueueOptions, readJobs, storeMany, storeMixed } from './jobs/enqueue.ts'
+import { checkJobId, createNames } from './jobs/names.ts'
+import { createResultWatcher } from './jobs/result.ts'
+import { retry } from './jobs/retry.ts'
+import { countJobs, getJob, type JobFilter, type JobView, listJobs, type QueueCounts } from './jobs/show.ts'
+import { createKeeper, type Keeper, type KeeperOptions } from './keeper/keeper.ts'
+import { createOutsideLogger, type OutsideLogger } from './log/outside-logger.ts'
+import { type LogEntry, readLogs } from './log/read-logs.ts'
+import { checkServer, type DatabaseOptions, openDatabase } from './postgres/database.ts'
+import { checkSchemaState, migrate } from './postgres/migrate.ts'
+import { listWorkers, type WorkerView } from './worker/list-workers.ts'
+import { startWorker, type Worker, type WorkerOptions } from './worker/worker.ts'
+
+/** Options of `Trunkline.connect`. */
+export interface ConnectOptions extends DatabaseOptions {
+  /** Bring the schema up to this version first. Default false: a missing schema is an error that says what to do. */
+  migrate?: boolean
+  /** Go on although the server could lose accepted jobs (fsync off). Default false. */
+  allowUnsafe?: boolean
+}
+
+/** Options of `work`: those of a worker, and of the keeper that runs beside it. */
+export interface WorkOptions extends WorkerOptions {
+  /** Also do the chores of the schema (one of all keepers leads). Default true; false where another process surely does. */
+  keeper?: boolean | KeeperOptions
+}
+
+/** A job that was made or found; the way to its result. */
+export interface Job<Result = unknown> {
+  readonly id: string
+  /** Its present state. */
+  get(): Promise<JobView>
+  /**
+   * Waits for its end.
+   * @throws `job_failed`, `cancelled`, or the reason of `signal`
+   */
+  result(options?: { signal?: AbortSignal }): Promise<Result>
+}
+
+/** The way into one Trunkline schema. Made by `Trunkline.connect`. */
+export interface Trunkline {
+  /**
+   * Makes a job. Resolves after its commit, or with `tx` when it is written in the caller's transaction.
+   * @param task a task, or the name of one that somebody has published
+   * @throws `invalid_payload`, `unknown_task`, the `payload_…` errors, `invalid_run_at`, `invalid_priority` and the like
+   */
+  enqueue<Input, Result>(task: Task<Input, Result>, payload: Input, options?: EnqueueOptions): Promise<Job<Result>>
+  enqueue(task: string, payload: unknown, options?: EnqueueOptions): Promise<Job>
+  /** Makes up to 100,000 jobs, all or none; answers them in input order. @throws as `enqueue`, and `batch_too_large` */
+  enqueueMany<Input, Result>(task: Task<Input, Result>, payloads: readonly Input[], options?: EnqueueOptions): Promise<Job<Result>[]>
+  enqueueMany(task: string, payloads: readonly unknown[], options?: EnqueueOptions): Promise<Job[]>
+  /** The way to a job that was made elsewhere. @throws `invalid_job_id` */
+  job(id: string): Job
+  /** @throws `job_not_found` */
+  get(id: string): Promise<JobView>
+  list(filter?: JobFilter): Promise<JobView[]>
+  /** Lines of a job's log after number `after`, oldest first. */
+  logs(id: string, options?: { after?: string; limit?: number }): Promise<LogEntry[]>
+  /** Cancels a waiting job, or asks the worker of a running one. @throws `job_not_found` */
+  cancel(id: string, options?: { by?: string }): Promise<CancelAnswer>
+  /** Runs a failed or cancelled job again with fresh attempts. @throws `job_not_found`, `wrong_state` */
+  retry(id: string): Promise<Job>
+  /** Jobs by queue and state. */
+  counts(): Promise<QueueCounts[]>
+  workers(): Promise<WorkerView[]>
+  /** A logger for a job, for writers that are not its handler. */
+  createJobLogger(jobId: string, taskName?: string): OutsideLogger
+  /** Starts a worker in this process. */
+  work(tasks: readonly Task[], options?: WorkOptions): Promise<Worker>
+  /** A keeper without a worker. It does nothing before `start`. */
+  keeper(options?: KeeperOptions): Keeper
+  /** Stops the workers and keepers that were started here, and closes all connections. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const connectOptions = [
+  'connectionString', 'schema', 'applicationName', 'poolSize', 'connectTimeoutMs', 'queryTimeoutMs', 'onError', 'migrate', 'allowUnsafe',
+]
+
+async function connect(options: ConnectOptions): Promise<Trunkline> {
+  checkKeys(options, connectOptions, 'Trunkline.connect')
+  if (typeof options.connectionString !== 'string' || options.connectionString === '') {
+    throw new TrunklineError('invalid_option', { field: 'connectionString', received: show(options.connectionString), allowed: 'a PostgreSQL URL' })
+  }
+  const database = openDatabase(options)
+  try {
+    await checkServer(database, options.allowUnsafe)
+    if (options.migrate) await migrate(database)
+    await checkSchemaState(database)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+  const names = createNames(database)
+  const gatherer = createGatherer(database)
+  const watcher = createResultWatcher(database)
+  const parts: { stop(): Promise<void> }[] = []
+
+  function job(id: string): Job<any> {
+    return {
+      id,
+      get: () => getJob(database, id),
+      result: ({ signal } = {}) => watcher.wait(id, signal),
+    }
+  }
+
+  let closing: Promise<void> | undefined
+  async function closeOnce(): Promise<void> {
+    watcher.stop()
+    await Promise.all(parts.map((part) => part.stop()))
+    await database.close()
+  }
+  const close = () => {
+    closing ??= closeOnce()
+    return closing
+  }
+
+  return {
+    async enqueue(task: Task | string, payload: unknown, enqueueOptions: EnqueueOptions = {}) {
+      const [made] = await readJobs(names, task, [payload], enqueueOptions)
+      if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
+      if (!enqueueOptions.tx) return job(await gatherer.add(made))
+      const [id] = await storeMixed(database, [made], enqueueOptions.tx)
+      return job(id as string)
+    },
+    async enqueueMany(task: Task | string, payloads: readonly unknown[], enqueueOptions: EnqueueOptions = {}) {
+      const made = await readJobs(names, task, payloads, enqueueOptions)
+      return (await storeMany(database, made, enqueueOptions.tx)).map(job)
+    },
+    job: (id) => job(checkJobId(id)),
+    get: (id) => getJob(database, id),
+    list: (filter) => listJobs(database, filter),
+    logs: (id, logOptions) => readLogs(database, checkJobId(id), logOptions),
+    cancel: (id, { by } = {}) => cancel(database, id, by ?? null),
+    async retry(id) {
+      await retry(database, id)
+      return job(id)
+    },
+    counts: () => countJobs(database),
+    workers: () => listWorkers(database),
+    createJobLogger(jobId) {
+      const logger = createOutsideLogger(database, checkJobId(jobId), options.onError ?? (() => {}))
+      parts.push({ stop: () => logger.flush() })
+      return logger
+    },
+    async work(tasks, { keeper = true, ...workerOptions } = {}) {
+      const worker = await startWorker(database, names, tasks, workerOptions)
+      parts.push(worker)
+      if (keeper) {
+        const beside = createKeeper(database, keeper === true ? {} : keeper)
+        beside.start()
+        parts.push(beside)
+      }
+      return worker
+    },
+    keeper(keeperOptions) {
+      const made = createKeeper(database, keeperOptions)
+      parts.push(made)
+      return made
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** The entrance. */
+export const Trunkline = {
+  /**
+   * Connects to a database that holds a Trunkline schema.
+   * @throws `database_unavailable`, `database_unsupported`, `database_unsafe`, `schema_missing`, `schema_too_new`, `unknown_option`
+   * @example const trunkline = await Trunkline.connect({ connectionString: process.env.DATABASE_URL, migrate: true })
+   */
+  connect,
+}
