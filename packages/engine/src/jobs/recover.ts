@@ -18,7 +18,7 @@ export interface Recovered {
  * @param crashLimit crashes that end a job
  */
 export async function recover(link: Link, staleMs: number, crashLimit: number): Promise<Recovered> {
-  const [row] = await link.run(recoverStatement, [`${staleMs} milliseconds`, crashLimit - 1])
+  const [row] = await link.run(recoverStatement, [`${staleMs} milliseconds`, crashLimit])
   return { jobs: row?.[0] ?? 0, poisoned: row?.[1] ?? 0, workers: row?.[2] ?? [] }
 }
 

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import type { TestProject } from 'vitest/node'
+import { migrate, openDatabase } from '../../packages/engine/src/postgres/index.ts'
+const { startEmbedded } = await import('../../packages/trunkline/src/embedded.ts').catch(() => ({ startEmbedded: null as never }))
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** URL of the maintenance database of the test server. */
+    server: string
+    /** Name of a migrated database to copy. */
+    template: string
+  }
+}
+
+/** One server per run and major version: a given one, or the embedded one. A database per test file is copied from a template. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const major = project.name.includes('15') ? 15 : 18
+  const given = process.env[major === 15 ? 'TRUNKLINE_TEST_DATABASE_URL_15' : 'TRUNKLINE_TEST_DATABASE_URL']
+  let stop = async () => {}
+  let server = given
+  if (!server) {
+    const dataDir = mkdtempSync(join(tmpdir(), `trunkline-test-${major}-`))
+    const embedded = await startEmbedded({ dataDir, ...(major === 15 ? { binaries: pg15() } : {}) })
+    server = embedded.connectionString('postgres')
+    stop = async () => {
+      await embedded.stop()
+      rmSync(dataDir, { recursive: true, force: true })
+    }
+  }
+  const template = `template_${randomBytes(4).toString('hex')}`
+  const admin = new pg.Client({ connectionString: server })
+  await admin.connect()
+  await admin.query(`create database ${template}`)
+  const url = new URL(server)
+  url.pathname = `/${template}`
+  const database = openDatabase({ connectionString: url.href })
+  await migrate(database)
+  await database.close()
+  project.provide('server', server)
+  project.provide('template', template)
+  return async () => {
+    await admin.query(`drop database if exists ${template} with (force)`).catch(() => {})
+    await admin.end().catch(() => {})
+    await stop()
+  }
+}
+
+function pg15(): string {
+  const folder = fileURLToPath(new URL('../../node_modules/pg15', import.meta.url))
+  if (!existsSync(join(folder, 'native'))) throw new Error('the npm alias pg15 has no binaries for this platform')
+  return folder
+}
