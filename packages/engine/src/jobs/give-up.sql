@@ -19,7 +19,10 @@ with l as materialized (
       -- a crash raises the attempt number but spends none of the policy: only failed tries (kind 1) count
       v.kind = 1 and v.a + 1 >= j.max_attempts
         and 1 + (select count(*) from trunkline.attempt t where t.id = v.id and t.kind = 1) >= j.max_attempts used_up
-    from v join trunkline.job j on j.id = v.id left join trunkline.moved m on m.id = v.id left join trunkline.cancel_wanted cw on cw.id = v.id),
+    -- look-ups row by row, whatever joins are pinned for the rest: a hash join would read all of job
+    from v, lateral (select task_id, queue_id, priority, max_attempts from trunkline.job where id = v.id offset 0) j
+      left join lateral (select queue_id, priority from trunkline.moved where id = v.id offset 0) m on true
+      left join lateral (select id, by_whom from trunkline.cancel_wanted where id = v.id offset 0) cw on true),
   oc as (insert into trunkline.outcome(id, status, attempt, worker_id, queue_id, task_id, started_at, finished_at, result, error)
     select id, case when cancelled then 4 else 3 end, a, $1, q, task_id,
       case when kind <> 3 then now() - age * interval '1us' end, now() - (age - dur) * interval '1us',

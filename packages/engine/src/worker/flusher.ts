@@ -16,9 +16,7 @@ export interface Flusher {
 /** Options of {@link createFlusher}. */
 export interface FlusherOptions {
   /** Connection with the pins of `join`. */
-  completeLink: Link
-  /** Connection with the pins of `walk`. */
-  giveUpLink: Link
+  link: Link
   workerId: () => number
   /** Told of each end that is settled: stored, or refused. */
   onSettled: (ends: readonly { id: number; leaseId: number }[]) => void
@@ -87,18 +85,18 @@ export function createFlusher(options: FlusherOptions): Flusher {
   }
 
   async function judge(ends: readonly { id: number }[]): Promise<void> {
-    const mine = await verdict(options.giveUpLink, options.workerId(), ends.map((e) => e.id))
+    const mine = await verdict(options.link, options.workerId(), ends.map((e) => e.id))
     const lost = ends.filter((e) => !mine.has(e.id)).map((e) => e.id)
     if (lost.length > 0) onRefused(lost)
   }
 
   async function storeCompletions(ends: Completion[]): Promise<void> {
-    const n = await complete(options.completeLink, options.workerId(), ends)
+    const n = await complete(options.link, options.workerId(), ends)
     if (n < ends.length) await judge(ends)
   }
 
   async function storeTries(given: GivenUp[], again: boolean): Promise<void> {
-    const { n } = await giveUp(options.giveUpLink, options.workerId(), given)
+    const { n } = await giveUp(options.link, options.workerId(), given)
     // a hand-back or snooze leaves no row that says who did it: after a lost answer nobody can tell, and nothing is wrong
     const failed = given.filter((g) => g.kind === 1)
     if (n < given.length && failed.length > 0 && !again) await judge(failed)

@@ -139,7 +139,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   }
 
   const writer = createFeedbackWriter({ link: feedbackLink, workerId: currentId, onRefused: refused, onError: onError('feedback') })
-  const flusher = createFlusher({ completeLink, giveUpLink: claimLink, workerId: currentId, onSettled: settled, onRefused: refused, onError: onError('flush') })
+  const flusher = createFlusher({ link: completeLink, workerId: currentId, onSettled: settled, onRefused: refused, onError: onError('flush') })
 
   function store(job: ClaimedJob, end: End): void {
     const { id, leaseId, queueId, taskId } = job
