@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { migrate, openDatabase } from '../../packages/engine/src/postgres/index.ts'
-const { startEmbedded } = await import('../../packages/trunkline/src/embedded.ts').catch(() => ({ startEmbedded: null as never }))
+import { startEmbedded } from '../../packages/trunkline/src/embedded.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
