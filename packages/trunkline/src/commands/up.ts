@@ -1,0 +1,122 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { TrunklineError } from '@trunkline/contract'
+import { migrate, openDatabase } from '@trunkline/engine/postgres'
+import type { Command } from 'commander'
+import { settingsOf, wholeNumber } from '../command.ts'
+import { isAlive } from '../embedded/postmaster.ts'
+import { type Embedded, startEmbedded } from '../embedded.ts'
+import { narrator } from '../narrate.ts'
+import type { Settings } from '../settings.ts'
+import { createSupervisor } from '../supervisor.ts'
+
+const bin = fileURLToPath(new URL('../../bin/trunkline.js', import.meta.url))
+
+/** `trunkline up`: database, server process and worker process, until Ctrl-C. */
+export function upCommand(program: Command): void {
+  program
+    .command('up')
+    .description('start everything: the embedded database (unless DATABASE_URL is set), the server and a worker')
+    .option('--concurrency <n>', 'slots of the worker (default 5)', wholeNumber)
+    .option('--port <n>', 'port of the embedded database (default: a free one)', wholeNumber)
+    .action(async (options: { concurrency?: number; port?: number }, command: Command) => {
+      await up(settingsOf(command, { worker: { concurrency: options.concurrency } }), options.port, command)
+    })
+}
+
+/** One `up` per data directory. @throws `already_running` */
+function holdDataDir(settings: Settings): () => void {
+  mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
+  const file = join(settings.dataDir, 'up.lock')
+  for (let turn = 0; ; turn++) {
+    try {
+      const handle = openSync(file, 'wx', 0o600)
+      writeSync(handle, String(process.pid))
+      closeSync(handle)
+      return () => rmSync(file, { force: true })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    const owner = Number(readFileSync(file, 'utf8'))
+    if (turn > 0 || (owner > 0 && isAlive(owner) && runsTrunkline(owner))) throw new TrunklineError('already_running', { where: settings.dataDir, received: owner })
+    rmSync(file, { force: true })
+  }
+}
+
+/** After a restart of the machine the number may belong to anything. */
+function runsTrunkline(pid: number): boolean {
+  try {
+    return /trunkline|main\.ts/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+  } catch {
+    return process.platform !== 'linux'
+  }
+}
+
+/** The command line for a child: the same flags that we were given. */
+function childArgs(verb: string, command: Command): string[] {
+  const { config, databaseUrl, dataDir, schema, unsafe } = command.optsWithGlobals()
+  const flags = { '--config': config, '--data-dir': dataDir, '--schema': schema }
+  // a URL may hold a password: children get it through the environment, never on their command line
+  if (databaseUrl) process.env.DATABASE_URL = databaseUrl
+  return [bin, ...Object.entries(flags).flatMap(([name, value]) => (value ? [name, value] : [])), ...(unsafe ? ['--unsafe'] : []), verb]
+}
+
+async function up(settings: Settings, port: number | undefined, command: Command): Promise<void> {
+  const release = holdDataDir(settings)
+  const say = narrator('up')
+  let embedded: Embedded | null = null
+  let watch: NodeJS.Timeout | undefined
+  const supervisor = createSupervisor({
+    children: [
+      { name: 'server', command: process.execPath, args: childArgs('server', command) },
+      { name: 'worker', command: process.execPath, args: [...childArgs('worker', command), '--concurrency', String(settings.worker.concurrency), '--supervised'] },
+    ],
+    onEvent: say,
+    stopTimeoutMs: settings.worker.drain + 15_000,
+  })
+  let interrupt = () => {}
+  const interrupted = new Promise<void>((resolve) => {
+    interrupt = resolve
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
+  try {
+    if (!settings.databaseUrl) {
+      embedded = await startEmbedded({ dataDir: settings.dataDir, ...(port ? { port } : {}) })
+      console.log(`PostgreSQL ${embedded.version} ${embedded.joined ? 'was running already' : 'started'} on ${embedded.host}:${embedded.port}, data in ${settings.dataDir}`)
+      watch = watchDatabase(settings, () => embedded, (next) => {
+        embedded = next
+      })
+    }
+    const database = openDatabase({ connectionString: settings.databaseUrl ?? (embedded as Embedded).connectionString(), schema: settings.schema })
+    const applied = await migrate(database).finally(() => database.close())
+    if (applied.length > 0) console.log(`schema "${settings.schema}" migrated: ${applied.join(', ')}`)
+    await Promise.race([supervisor.start(), interrupted])
+    console.log('Trunkline is ready')
+    await interrupted
+    console.log('stopping …')
+  } finally {
+    clearInterval(watch)
+    await supervisor.stop()
+    await embedded?.stop()
+    release()
+  }
+}
+
+/** A killed database server is started again; the processes reconnect by themselves, because it keeps its port. */
+function watchDatabase(settings: Settings, current: () => Embedded | null, replace: (next: Embedded) => void): NodeJS.Timeout {
+  let starting = false
+  return setInterval(async () => {
+    const server = current()
+    if (starting || !server || isAlive(server.pid)) return
+    starting = true
+    console.log(`the database process ${server.pid} is gone; starting it again`)
+    try {
+      replace(await startEmbedded({ dataDir: settings.dataDir, port: server.port }))
+    } catch (error) {
+      console.error((error as Error).message)
+    } finally {
+      starting = false
+    }
+  }, 500)
+}

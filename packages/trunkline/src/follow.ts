@@ -1,0 +1,60 @@
+import { isTerminal, TrunklineError } from '@trunkline/contract'
+import type { JobView, Trunkline } from '@trunkline/engine'
+import { interruption } from './command.ts'
+import { plain, printJson, progressLine } from './print.ts'
+
+/** Options of {@link follow}. */
+export interface FollowOptions {
+  json: boolean
+  /** What to print at a good end. Default: the result. */
+  done?: (job: JobView) => string
+}
+
+const everyMs = 150
+
+function bar(job: JobView): string {
+  const percent = job.progress?.percent
+  if (percent === null || percent === undefined) return progressLine(job)
+  const width = 24
+  const full = Math.round((percent / 100) * width)
+  return `[${'█'.repeat(full)}${'░'.repeat(width - full)}] ${progressLine(job)}`
+}
+
+/**
+ * Shows the progress of a job until it ends: a live bar on a terminal, a line for each change in a pipe. Ctrl-C stops
+ * looking; the job goes on.
+ * @throws `job_failed`, `cancelled` as the job ended
+ */
+export async function follow(trunkline: Trunkline, id: string, { json, done }: FollowOptions): Promise<void> {
+  const live = process.stdout.isTTY === true && !json
+  const stop = interruption()
+  let shown = ''
+  let attempt = 0
+  for (;;) {
+    const job = await trunkline.get(id)
+    if (job.attempt > 1 && job.attempt !== attempt && !json) console.log(`${live ? '\r\x1b[K' : ''}attempt ${job.attempt} of job ${id}`)
+    attempt = job.attempt
+    const text = live ? bar(job) : progressLine(job)
+    if (text !== shown && !json) {
+      if (live) process.stdout.write(`\r\x1b[K${text.slice(0, (process.stdout.columns ?? 80) - 1)}`)
+      else console.log(text)
+    }
+    shown = text
+    if (isTerminal(job.state)) {
+      if (live) process.stdout.write('\n')
+      return finish(job, json, done)
+    }
+    if (stop.aborted) {
+      console.log(`\njob ${id} goes on; look again with: trunkline jobs logs -f ${id}`)
+      return
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
+  }
+}
+
+function finish(job: JobView, json: boolean, done: FollowOptions['done']): void {
+  if (json) printJson(job)
+  if (job.state === 'failed') throw new TrunklineError('job_failed', { job: job.id, problem: job.error?.message ?? '' })
+  if (job.state === 'cancelled') throw new TrunklineError('cancelled', { job: job.id, by: '' })
+  if (!json) console.log(done ? done(job) : plain(JSON.stringify(job.result)))
+}

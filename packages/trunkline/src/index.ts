@@ -1,0 +1,2 @@
+export { TrunklineError, isTrunklineError, type ErrorCode } from '@trunkline/contract'
+export * from '@trunkline/engine'

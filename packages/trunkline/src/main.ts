@@ -1,0 +1,69 @@
+import { didYouMean, TrunklineError } from '@trunkline/contract'
+import { Command, CommanderError } from 'commander'
+import { backupCommand } from './commands/backup.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { enqueueCommand } from './commands/enqueue.ts'
+import { jobsCommand } from './commands/jobs.ts'
+import { migrateCommand } from './commands/migrate.ts'
+import { serverCommand } from './commands/server.ts'
+import { upCommand } from './commands/up.ts'
+import { workerCommand } from './commands/worker.ts'
+import { workersCommand } from './commands/workers.ts'
+import { version } from './platform.ts'
+import { printError } from './print.ts'
+
+/** Exit codes: done, failed, misuse. */
+const exit = { done: 0, failed: 1, misuse: 2 }
+
+const misuse = new Set<string>(['usage', 'unknown_setting', 'invalid_setting', 'invalid_option', 'unknown_option', 'invalid_job_id', 'invalid_name', 'invalid_duration', 'invalid_priority', 'invalid_run_at'])
+
+function build(): Command {
+  const program = new Command('trunkline')
+    .description('A durable job queue in one PostgreSQL schema.')
+    .version(version)
+    .option('--config <file>', 'settings file (default: trunkline.yaml, where it exists)')
+    .option('--database-url <url>', 'PostgreSQL to use (or DATABASE_URL); without it the embedded server of the data directory')
+    .option('--data-dir <folder>', 'data of the embedded server, backups (or TRUNKLINE_DATA_DIR; default .trunkline)')
+    .option('--schema <name>', 'schema of the queue (default trunkline)')
+    .option('--unsafe', 'go on although the server could lose accepted jobs (fsync off)')
+    .option('--json', 'print data for programs')
+    .configureHelp({ showGlobalOptions: true })
+  for (const add of [upCommand, serverCommand, workerCommand, migrateCommand, enqueueCommand, jobsCommand, workersCommand, backupCommand, doctorCommand]) add(program)
+  return program
+}
+
+/** The message of the parser, with the nearest command where it does not know one. */
+function explained(error: CommanderError, program: Command, args: string[]): string {
+  const text = error.message.replace(/^error: /, '')
+  if (error.code !== 'commander.unknownCommand' || text.includes('Did you mean')) return text
+  return text + didYouMean(args.find((a) => !a.startsWith('-')) ?? '', program.commands.map((c) => c.name()))
+}
+
+/** Runs the command line; sets the exit code. */
+export async function main(argv: string[]): Promise<void> {
+  const program = build()
+  const json = argv.includes('--json')
+  // set on every command, so that a wrong option of a sub-command comes here as well
+  const tame = (command: Command) => {
+    command.exitOverride().configureOutput({ writeErr: () => {} }).showSuggestionAfterError(true)
+    for (const sub of command.commands) tame(sub)
+  }
+  tame(program)
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return
+      if (error.code === 'commander.help') {
+        console.error(program.helpInformation())
+        process.exitCode = exit.misuse
+        return
+      }
+      printError(new TrunklineError('usage', { problem: explained(error, program, argv.slice(2)), where: '' }), json)
+      process.exitCode = exit.misuse
+      return
+    }
+    printError(error, json)
+    process.exitCode = error instanceof TrunklineError && misuse.has(error.code) ? exit.misuse : exit.failed
+  }
+}

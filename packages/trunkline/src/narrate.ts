@@ -1,0 +1,58 @@
+import { formatDuration } from '@trunkline/contract'
+import type { KeeperEvent, WorkerEvent } from '@trunkline/engine'
+import { plain } from './print.ts'
+import type { SupervisorEvent } from './supervisor.ts'
+
+/** The one place where events become sentences. Null = not worth a line. */
+export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): string | null {
+  switch (event.type) {
+    case 'started':
+    case 'ready':
+    case 'stopped':
+    case 'job_started':
+      return null
+    case 'exited':
+      return `the ${event.name} process ${event.pid} ended (${event.signal ?? `code ${event.code}`})`
+    case 'restarting':
+      return `starting the ${event.name} again${event.afterMs > 0 ? ` in ${formatDuration(event.afterMs)}` : ''}`
+    case 'stopping':
+      return `stopping the ${event.name}`
+    case 'worker_started':
+      return `worker ${event.workerId} serves ${event.queues.join(', ')} with ${event.concurrency} slots`
+    case 'worker_stopping':
+      return `worker ${event.workerId} stops; ${event.running} jobs are running`
+    case 'worker_stopped':
+      return `worker ${event.workerId} has stopped`
+    case 'worker_lost':
+      return `worker ${event.workerId} was taken for dead and registers anew`
+    case 'job_ended':
+      return `job ${event.jobId} ${event.task} ${event.how.replace('_', ' ')} after ${formatDuration(event.ms)} (attempt ${event.attempt})${event.error ? `: ${event.error}` : ''}`
+    case 'lease_lost':
+      return `lease lost: ${event.jobIds.slice(0, 10).join(', ')}${event.jobIds.length > 10 ? ' …' : ''}`
+    case 'handler_stuck':
+      return `the handler of job ${event.jobId} ${event.task} ignored its abort (${event.why})`
+    case 'unknown_task':
+      return `job ${event.jobId} wants a task that this worker does not have; put back for 10 s`
+    case 'leader':
+      return event.leading ? 'this keeper leads' : 'another keeper leads'
+    case 'recovered':
+      return `recovered ${event.jobs} jobs of dead workers ${event.workers.join(', ')}${event.poisoned > 0 ? `; ${event.poisoned} ended by crash_limit` : ''}`
+    case 'database_error':
+      return `database (${event.where}): ${event.error.message}`
+  }
+}
+
+/** Prints events as lines with the time and who speaks; the same database error at most every 5 seconds. */
+export function narrator(who: string): (event: SupervisorEvent | WorkerEvent | KeeperEvent) => void {
+  const said = new Map<string, number>()
+  return (event) => {
+    const text = sentence(event)
+    if (text === null) return
+    if (event.type === 'database_error') {
+      if (Date.now() - (said.get(text) ?? 0) < 5000) return
+      if (said.size > 1000) said.clear()
+      said.set(text, Date.now())
+    }
+    console.log(`${new Date().toISOString()}  ${who.padEnd(8)}  ${plain(text)}`)
+  }
+}

@@ -1,0 +1,166 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { didYouMean, namePattern, show, toMilliseconds, TrunklineError } from '@trunkline/contract'
+import { parse } from 'yaml'
+import { z } from 'zod'
+
+const duration = z.union([z.string(), z.number()]).transform((value, context) => {
+  try {
+    return toMilliseconds(value, 'duration')
+  } catch {
+    context.addIssue({ code: 'custom', message: 'a duration such as 500ms, 30s, 2m, 1h, 1d, or milliseconds' })
+    return z.NEVER
+  }
+})
+const count = (least: number, most: number) => z.coerce.number().int(`a whole number from ${least} to ${most}`).min(least, `a whole number from ${least} to ${most}`).max(most, `a whole number from ${least} to ${most}`)
+const flag = z.union([z.boolean(), z.enum(['true', 'false', 'yes', 'no', '1', '0']).transform((v) => ['true', 'yes', '1'].includes(v))], { error: 'true or false' })
+const names = z.union([z.array(z.string()), z.string().transform((v) => v.split(',').map((n) => n.trim()).filter(Boolean))]).refine((list) => list.every((n) => namePattern.test(n)), 'names of A-Z a-z 0-9 _ . : / -, separated by commas')
+
+const schema = z.strictObject({
+  databaseUrl: z.string().min(1).optional(),
+  dataDir: z.string().min(1).default('.trunkline'),
+  schema: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, '1 to 63 of a-z 0-9 _').default('trunkline'),
+  allowUnsafe: flag.default(false),
+  worker: z
+    .strictObject({
+      concurrency: count(1, 1000).default(5),
+      queues: names.optional(),
+      heartbeat: duration.default(10_000),
+      grace: duration.default(5000),
+      drain: duration.default(60_000),
+    })
+    .prefault({}),
+  keeper: z.strictObject({ stale: duration.default(30_000), sweep: duration.default(5000), crashLimit: count(1, 100).default(3) }).prefault({}),
+  shell: z.strictObject({ allowed: flag.default(false), allowRoot: flag.default(false) }).prefault({}),
+  http: z.strictObject({ allowPrivate: flag.default(true) }).prefault({}),
+  backup: z.strictObject({ directory: z.string().min(1).optional(), pgDump: z.string().min(1).optional(), pgRestore: z.string().min(1).optional() }).prefault({}),
+})
+
+/** All settings, checked, with their defaults. Durations are milliseconds, folders absolute. */
+export type Settings = z.output<typeof schema> & { dataDir: string; backupDir: string }
+
+type Tree = { [key: string]: unknown }
+
+/** Names of environment variables that are not TRUNKLINE_ + path. */
+const plainEnvironment: Record<string, string[]> = { DATABASE_URL: ['databaseUrl'] }
+
+/** `TRUNKLINE_` variables that are read elsewhere. */
+const otherVariables = new Set(['TRUNKLINE_CACHE_DIR', 'TRUNKLINE_CONFIG'])
+
+function shapeAt(path: string[]): z.ZodObject | null {
+  let at: unknown = schema
+  for (const key of path) at = at instanceof z.ZodObject ? unwrap((at.shape as Record<string, unknown>)[key]) : null
+  return at instanceof z.ZodObject ? at : null
+}
+
+function unwrap(type: unknown): unknown {
+  let at = type as { unwrap?: () => unknown } | undefined
+  while (at && !(at instanceof z.ZodObject) && typeof at.unwrap === 'function') at = at.unwrap() as typeof at
+  return at
+}
+
+/** `CRASH_LIMIT` → `crashLimit`, as far as that names a key. */
+function keyOf(word: string, path: string[], variable: string): string {
+  const keys = Object.keys(shapeAt(path)?.shape ?? {})
+  const found = keys.find((key) => key.replace(/([A-Z])/g, '_$1').toUpperCase() === word)
+  if (found) return found
+  const asWord = (key: string) => key.replace(/([A-Z])/g, '_$1').toUpperCase()
+  const prefix = variable.slice(0, variable.length - word.length)
+  const allowed = keys.map((key) => prefix + asWord(key))
+  throw new TrunklineError('unknown_setting', { received: variable, where: 'the environment', meant: didYouMean(variable, allowed), allowed: allowed.join(', ') })
+}
+
+function put(tree: Tree, path: string[], value: unknown): void {
+  let at = tree
+  for (const key of path.slice(0, -1)) at = (at[key] ??= {}) as Tree
+  at[path.at(-1) as string] = value
+}
+
+function fromEnvironment(env: NodeJS.ProcessEnv): Tree {
+  const tree: Tree = {}
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || value === '') continue
+    const plain = plainEnvironment[name]
+    if (plain) put(tree, plain, value)
+    else if (name.startsWith('TRUNKLINE_') && !otherVariables.has(name) && !name.startsWith('TRUNKLINE_TEST_')) {
+      const path: string[] = []
+      for (const word of name.slice('TRUNKLINE_'.length).split('__')) path.push(keyOf(word, path, name))
+      put(tree, path, value)
+    }
+  }
+  return tree
+}
+
+function fromFile(file: string): Tree {
+  let tree: unknown
+  try {
+    tree = parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new TrunklineError('invalid_setting', { field: file, where: 'the file', received: (error as Error).message.split('\n')[0], allowed: 'YAML' })
+  }
+  if (tree === null || tree === undefined) return {}
+  if (typeof tree !== 'object' || Array.isArray(tree)) throw new TrunklineError('invalid_setting', { field: file, where: 'the file', received: show(tree), allowed: 'a map of settings' })
+  return tree as Tree
+}
+
+function merge(...trees: Tree[]): Tree {
+  const merged: Tree = {}
+  for (const tree of trees) {
+    for (const [key, value] of Object.entries(tree)) {
+      if (value === undefined) continue
+      const before = merged[key]
+      const both = [before, value].every((v) => v !== null && typeof v === 'object' && !Array.isArray(v))
+      merged[key] = both ? merge(before as Tree, value as Tree) : value
+    }
+  }
+  return merged
+}
+
+function at(tree: Tree, path: PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Tree | undefined)?.[key as string], tree)
+}
+
+/** Where a setting came from, for the error about it. */
+function sourceOf(path: PropertyKey[], sources: [name: string, tree: Tree][]): string {
+  return sources.findLast(([, tree]) => at(tree, path) !== undefined)?.[0] ?? 'the defaults'
+}
+
+/** Options of {@link readSettings}. */
+export interface SettingsSources {
+  /** From the command line, as a tree of settings. */
+  flags?: Tree
+  env?: NodeJS.ProcessEnv
+  /** Default: `trunkline.yaml` in the current folder, where it exists. */
+  file?: string
+}
+
+/**
+ * Reads the settings: defaults, then the file, then the environment, then flags.
+ * @throws `unknown_setting`, `invalid_setting` with the place and what is allowed
+ */
+export function readSettings({ flags = {}, env = process.env, file = env.TRUNKLINE_CONFIG }: SettingsSources = {}): Settings {
+  const path = resolve(file ?? 'trunkline.yaml')
+  if (file && !existsSync(path)) throw new TrunklineError('invalid_setting', { field: 'config', where: 'the command line', received: file, allowed: 'an existing file' })
+  const sources: [string, Tree][] = [
+    [path, existsSync(path) ? fromFile(path) : {}],
+    ['the environment', fromEnvironment(env)],
+    ['the command line', flags],
+  ]
+  const tree = merge(...sources.map(([, t]) => t))
+  const result = schema.safeParse(tree)
+  if (!result.success) throw explain(result.error.issues[0] as z.core.$ZodIssue, tree, sources)
+  const dataDir = resolve(result.data.dataDir)
+  return { ...result.data, dataDir, backupDir: result.data.backup.directory ? resolve(result.data.backup.directory) : join(dataDir, 'backups') }
+}
+
+function explain(issue: z.core.$ZodIssue, tree: Tree, sources: [string, Tree][]): TrunklineError {
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? ''
+    const allowed = Object.keys(shapeAt(issue.path.map(String))?.shape ?? {})
+    const where = [sourceOf([...issue.path, key], sources), ...issue.path.map(String)].join(', ')
+    return new TrunklineError('unknown_setting', { received: key, where, meant: didYouMean(key, allowed), allowed: allowed.join(', ') })
+  }
+  const field = issue.path.join('.')
+  const received = /url|password/i.test(field) ? 'a value that is not shown' : show(at(tree, issue.path))
+  return new TrunklineError('invalid_setting', { field, where: sourceOf(issue.path, sources), received, allowed: issue.message })
+}
