@@ -1,5 +1,5 @@
 import { isTerminal, TrunklineError } from '@trunkline/contract'
-import type { JobView, Trunkline } from '@trunkline/engine'
+import type { JobView, LogEntry, Trunkline } from '@trunkline/engine'
 import { interruption } from './command.ts'
 import { plain, printJson, progressLine } from './print.ts'
 
@@ -20,8 +20,14 @@ function bar(job: JobView): string {
   return `[${'█'.repeat(full)}${'░'.repeat(width - full)}] ${progressLine(job)}`
 }
 
+function lineText(line: LogEntry): string {
+  const percent = (line.context as { percent?: number } | null)?.percent
+  const attempt = line.attempt > 1 ? `attempt ${line.attempt}: ` : ''
+  return plain(`${percent === undefined ? '      ' : `${String(percent).padStart(3)} % `} ${attempt}${line.message}`)
+}
+
 /**
- * Shows the progress of a job until it ends: a live bar on a terminal, a line for each change in a pipe. Ctrl-C stops
+ * Shows the progress of a job until it ends: its log and a live bar on a terminal, plain lines in a pipe. Ctrl-C stops
  * looking; the job goes on.
  * @throws `job_failed`, `cancelled` as the job ended
  */
@@ -29,15 +35,18 @@ export async function follow(trunkline: Trunkline, id: string, { json, done }: F
   const live = process.stdout.isTTY === true && !json
   const stop = interruption()
   let shown = ''
-  let attempt = 0
+  let after = '0'
   for (;;) {
     const job = await trunkline.get(id)
-    if (job.attempt > 1 && job.attempt !== attempt && !json) console.log(`${live ? '\r\x1b[K' : ''}attempt ${job.attempt} of job ${id}`)
-    attempt = job.attempt
+    // the log has every point, also those that passed between two looks
+    for (const line of await trunkline.logs(id, { after })) {
+      after = line.no
+      if (!json) console.log((live ? '\r\x1b[K' : '') + lineText(line))
+    }
     const text = live ? bar(job) : progressLine(job)
     if (text !== shown && !json) {
       if (live) process.stdout.write(`\r\x1b[K${text.slice(0, (process.stdout.columns ?? 80) - 1)}`)
-      else console.log(text)
+      else if (job.state !== 'completed') console.log(text)
     }
     shown = text
     if (isTerminal(job.state)) {

@@ -1,4 +1,4 @@
-import { formatDuration, limits, progressText } from '@trunkline/contract'
+import { formatDuration, limits, percentOf, progressText } from '@trunkline/contract'
 import { type JobLogger, type LogLevel, logLevels } from './job-logger.ts'
 
 /** One stored line. */
@@ -70,6 +70,7 @@ export function createFeedback(onChange: () => void): Feedback {
   let unit: string | null = null
   let touched = false
   let summed = false
+  let announced = true
   const outcome = new Map<string, number>()
   const stages: string[] = []
 
@@ -82,7 +83,16 @@ export function createFeedback(onChange: () => void): Feedback {
     if (stage !== null || current > 0) stages.push(progressText({ stage, current, total }))
   }
 
+  /** A stage stands in the log as well, with its progress as far as it is known when something follows. */
+  function announce(): void {
+    if (announced) return
+    announced = true
+    const percent = percentOf(current, total)
+    lines.push({ level: logLevels.indexOf('info'), stage, message: stage ?? '', context: percent === null ? null : JSON.stringify({ percent }), at: performance.now() })
+  }
+
   function write(level: LogLevel, message: string, context?: object): void {
+    announce()
     lines.push({
       level: logLevels.indexOf(level),
       stage,
@@ -97,13 +107,14 @@ export function createFeedback(onChange: () => void): Feedback {
     setStage(name) {
       const text = fit(String(name), 200)
       if (text === stage) return
+      announce()
       closeStage()
       stage = text
       current = 0
       total = null
       unit = null
-      touched = true
-      write('info', text)
+      announced = false
+      changed()
     },
     setTotal(n, ofUnit) {
       total = Math.max(0, amount(n, 0))
@@ -140,6 +151,7 @@ export function createFeedback(onChange: () => void): Feedback {
       if (stage !== null || current > 0 || outcome.size > 0) feedback.logSummary()
     },
     takeLines() {
+      announce()
       const taken = lines
       lines = []
       return taken

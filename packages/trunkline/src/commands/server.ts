@@ -20,6 +20,6 @@ export function serverCommand(program: Command): void {
       reportReady()
       if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve))
       await trunkline.close()
-      process.disconnect?.()
+      process.exit(0)
     })
 }
