@@ -1,7 +1,7 @@
 // The statements lie beside their verbs as .sql files; the build takes them along.
 import { cpSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from "node:url"
+import { fileURLToPath } from 'node:url'
 
 function* files(folder) {
   for (const name of readdirSync(folder)) {
@@ -11,7 +11,7 @@ function* files(folder) {
   }
 }
 
-const root = fileURLToPath(new URL("..", import.meta.url))
+const root = fileURLToPath(new URL('..', import.meta.url))
 for (const name of ['engine', 'tasks']) {
   const source = join(root, 'packages', name, 'src')
   for (const file of files(source)) {

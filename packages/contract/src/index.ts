@@ -2,6 +2,7 @@ export { type Duration, formatDuration, toMilliseconds } from './words/durations
 export { type ErrorCode, errorTable, isTrunklineError, show, TrunklineError } from './words/errors.ts'
 export { defaults, limits, namePattern } from './words/limits.ts'
 export { didYouMean, nearest } from './words/nearest.ts'
+export { type ProgressNumbers, percentOf, progressText } from './words/progress.ts'
 export {
   type EndReason,
   endReasons,
@@ -13,4 +14,3 @@ export {
   type TerminalState,
   terminalStates,
 } from './words/states.ts'
-export { percentOf, type ProgressNumbers, progressText } from './words/progress.ts'

@@ -10,7 +10,7 @@ export { type JobLogger, type LogLevel, logLevels, type Progress } from './log/j
 export type { OutsideLogger } from './log/outside-logger.ts'
 export type { LogEntry } from './log/read-logs.ts'
 export { fileSystemStorage } from './storage/file-system.ts'
-export { type PendingFile, type Storage, type StoredFile } from './storage/storage.ts'
+export type { PendingFile, Storage, StoredFile } from './storage/storage.ts'
 export { type ConnectOptions, type Job, Trunkline, type WorkOptions } from './trunkline.ts'
 export type { WorkerEvent, WorkerEventListener } from './worker/events.ts'
 export type { WorkerView } from './worker/list-workers.ts'

@@ -78,13 +78,25 @@ export interface Trunkline {
 }
 
 const connectOptions = [
-  'connectionString', 'schema', 'applicationName', 'poolSize', 'connectTimeoutMs', 'queryTimeoutMs', 'onError', 'migrate', 'allowUnsafe',
+  'connectionString',
+  'schema',
+  'applicationName',
+  'poolSize',
+  'connectTimeoutMs',
+  'queryTimeoutMs',
+  'onError',
+  'migrate',
+  'allowUnsafe',
 ]
 
 async function connect(options: ConnectOptions): Promise<Trunkline> {
   checkKeys(options, connectOptions, 'Trunkline.connect')
   if (typeof options.connectionString !== 'string' || options.connectionString === '') {
-    throw new TrunklineError('invalid_option', { field: 'connectionString', received: show(options.connectionString), allowed: 'a PostgreSQL URL' })
+    throw new TrunklineError('invalid_option', {
+      field: 'connectionString',
+      received: show(options.connectionString),
+      allowed: 'a PostgreSQL URL',
+    })
   }
   const database = openDatabase(options)
   try {

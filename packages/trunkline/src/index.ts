@@ -1,2 +1,2 @@
-export { TrunklineError, isTrunklineError, type ErrorCode } from '@trunkline/contract'
+export { type ErrorCode, isTrunklineError, TrunklineError } from '@trunkline/contract'
 export * from '@trunkline/engine'

@@ -15,7 +15,18 @@ import { printError } from './print.ts'
 /** Exit codes: done, failed, misuse. */
 const exit = { done: 0, failed: 1, misuse: 2 }
 
-const misuse = new Set<string>(['usage', 'unknown_setting', 'invalid_setting', 'invalid_option', 'unknown_option', 'invalid_job_id', 'invalid_name', 'invalid_duration', 'invalid_priority', 'invalid_run_at'])
+const misuse = new Set<string>([
+  'usage',
+  'unknown_setting',
+  'invalid_setting',
+  'invalid_option',
+  'unknown_option',
+  'invalid_job_id',
+  'invalid_name',
+  'invalid_duration',
+  'invalid_priority',
+  'invalid_run_at',
+])
 
 function build(): Command {
   const program = new Command('trunkline')
@@ -28,7 +39,18 @@ function build(): Command {
     .option('--unsafe', 'go on although the server could lose accepted jobs (fsync off)')
     .option('--json', 'print data for programs')
     .configureHelp({ showGlobalOptions: true })
-  for (const add of [upCommand, serverCommand, workerCommand, migrateCommand, enqueueCommand, jobsCommand, workersCommand, backupCommand, doctorCommand]) add(program)
+  for (const add of [
+    upCommand,
+    serverCommand,
+    workerCommand,
+    migrateCommand,
+    enqueueCommand,
+    jobsCommand,
+    workersCommand,
+    backupCommand,
+    doctorCommand,
+  ])
+    add(program)
   return program
 }
 
@@ -36,7 +58,13 @@ function build(): Command {
 function explained(error: CommanderError, program: Command, args: string[]): string {
   const text = error.message.replace(/^error: /, '')
   if (error.code !== 'commander.unknownCommand' || text.includes('Did you mean')) return text
-  return text + didYouMean(args.find((a) => !a.startsWith('-')) ?? '', program.commands.map((c) => c.name()))
+  return (
+    text +
+    didYouMean(
+      args.find((a) => !a.startsWith('-')) ?? '',
+      program.commands.map((c) => c.name()),
+    )
+  )
 }
 
 /** Runs the command line; sets the exit code. */
@@ -45,7 +73,10 @@ export async function main(argv: string[]): Promise<void> {
   const json = argv.includes('--json')
   // set on every command, so that a wrong option of a sub-command comes here as well
   const tame = (command: Command) => {
-    command.exitOverride().configureOutput({ writeErr: () => {} }).showSuggestionAfterError(true)
+    command
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} })
+      .showSuggestionAfterError(true)
     for (const sub of command.commands) tame(sub)
   }
   tame(program)

@@ -12,7 +12,11 @@ export const version: string = JSON.parse(readFileSync(new URL('../package.json'
 /** Version and, in a checkout, commit: what a worker reports. */
 export function codeVersion(): string {
   try {
-    const sha = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: new URL('.', import.meta.url), stdio: ['ignore', 'pipe', 'ignore'], timeout: 2000 })
+    const sha = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], {
+      cwd: new URL('.', import.meta.url),
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: 2000,
+    })
     return `${version}+${sha.toString().trim()}`
   } catch {
     return version
@@ -27,7 +31,9 @@ export async function databaseUrl(settings: Settings): Promise<string> {
   if (settings.databaseUrl) return settings.databaseUrl
   const found = await findEmbedded({ dataDir: settings.dataDir })
   if (found) return found.connectionString()
-  throw new TrunklineError('database_unavailable', { problem: `no embedded server runs for ${settings.dataDir}; start it with "trunkline up" (npm start), or set DATABASE_URL` })
+  throw new TrunklineError('database_unavailable', {
+    problem: `no embedded server runs for ${settings.dataDir}; start it with "trunkline up" (npm start), or set DATABASE_URL`,
+  })
 }
 
 /** Where backups are kept. */
@@ -50,7 +56,16 @@ export function tasksFor(settings: Settings, connectionString: string): Task[] {
 }
 
 /** Connects with these settings. */
-export async function connect(settings: Settings, options: { migrate?: boolean; onError?: (error: Error) => void } = {}): Promise<Trunkline> {
+export async function connect(
+  settings: Settings,
+  options: { migrate?: boolean; onError?: (error: Error) => void } = {},
+): Promise<Trunkline> {
   const connectionString = await databaseUrl(settings)
-  return await Trunkline.connect({ connectionString, schema: settings.schema, allowUnsafe: settings.allowUnsafe, applicationName: 'trunkline', ...options })
+  return await Trunkline.connect({
+    connectionString,
+    schema: settings.schema,
+    allowUnsafe: settings.allowUnsafe,
+    applicationName: 'trunkline',
+    ...options,
+  })
 }

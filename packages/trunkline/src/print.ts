@@ -24,7 +24,11 @@ export function printTable(headings: string[], rows: unknown[][], empty: string)
   if (rows.length === 0) return console.log(empty)
   const cells = rows.map((row) => row.map((cell) => plain(cell ?? '–')))
   const widths = headings.map((heading, i) => Math.min(48, Math.max(heading.length, ...cells.map((row) => row[i]?.length ?? 0))))
-  const line = (row: string[]) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.slice(0, widths[i]).padEnd(widths[i] ?? 0))).join('  ').trimEnd()
+  const line = (row: string[]) =>
+    row
+      .map((cell, i) => (i === row.length - 1 ? cell : cell.slice(0, widths[i]).padEnd(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd()
   console.log(line(headings))
   for (const row of cells) console.log(line(row))
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { didYouMean, namePattern, show, toMilliseconds, TrunklineError } from '@trunkline/contract'
+import { didYouMean, namePattern, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
 import { parse } from 'yaml'
 import { z } from 'zod'
 
@@ -12,14 +12,34 @@ const duration = z.union([z.string(), z.number()]).transform((value, context) =>
     return z.NEVER
   }
 })
-const count = (least: number, most: number) => z.coerce.number().int(`a whole number from ${least} to ${most}`).min(least, `a whole number from ${least} to ${most}`).max(most, `a whole number from ${least} to ${most}`)
-const flag = z.union([z.boolean(), z.enum(['true', 'false', 'yes', 'no', '1', '0']).transform((v) => ['true', 'yes', '1'].includes(v))], { error: 'true or false' })
-const names = z.union([z.array(z.string()), z.string().transform((v) => v.split(',').map((n) => n.trim()).filter(Boolean))]).refine((list) => list.every((n) => namePattern.test(n)), 'names of A-Z a-z 0-9 _ . : / -, separated by commas')
+const count = (least: number, most: number) =>
+  z.coerce
+    .number()
+    .int(`a whole number from ${least} to ${most}`)
+    .min(least, `a whole number from ${least} to ${most}`)
+    .max(most, `a whole number from ${least} to ${most}`)
+const flag = z.union([z.boolean(), z.enum(['true', 'false', 'yes', 'no', '1', '0']).transform((v) => ['true', 'yes', '1'].includes(v))], {
+  error: 'true or false',
+})
+const names = z
+  .union([
+    z.array(z.string()),
+    z.string().transform((v) =>
+      v
+        .split(',')
+        .map((n) => n.trim())
+        .filter(Boolean),
+    ),
+  ])
+  .refine((list) => list.every((n) => namePattern.test(n)), 'names of A-Z a-z 0-9 _ . : / -, separated by commas')
 
 const schema = z.strictObject({
   databaseUrl: z.string().min(1).optional(),
   dataDir: z.string().min(1).default('.trunkline'),
-  schema: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, '1 to 63 of a-z 0-9 _').default('trunkline'),
+  schema: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,62}$/, '1 to 63 of a-z 0-9 _')
+    .default('trunkline'),
   allowUnsafe: flag.default(false),
   worker: z
     .strictObject({
@@ -30,10 +50,18 @@ const schema = z.strictObject({
       drain: duration.default(60_000),
     })
     .prefault({}),
-  keeper: z.strictObject({ stale: duration.default(30_000), sweep: duration.default(5000), crashLimit: count(1, 100).default(3) }).prefault({}),
+  keeper: z
+    .strictObject({ stale: duration.default(30_000), sweep: duration.default(5000), crashLimit: count(1, 100).default(3) })
+    .prefault({}),
   shell: z.strictObject({ allowed: flag.default(false), allowRoot: flag.default(false) }).prefault({}),
   http: z.strictObject({ allowPrivate: flag.default(true) }).prefault({}),
-  backup: z.strictObject({ directory: z.string().min(1).optional(), pgDump: z.string().min(1).optional(), pgRestore: z.string().min(1).optional() }).prefault({}),
+  backup: z
+    .strictObject({
+      directory: z.string().min(1).optional(),
+      pgDump: z.string().min(1).optional(),
+      pgRestore: z.string().min(1).optional(),
+    })
+    .prefault({}),
 })
 
 /** All settings, checked, with their defaults. Durations are milliseconds, folders absolute. */
@@ -67,12 +95,20 @@ function keyOf(word: string, path: string[], variable: string): string {
   const asWord = (key: string) => key.replace(/([A-Z])/g, '_$1').toUpperCase()
   const prefix = variable.slice(0, variable.length - word.length)
   const allowed = keys.map((key) => prefix + asWord(key))
-  throw new TrunklineError('unknown_setting', { received: variable, where: 'the environment', meant: didYouMean(variable, allowed), allowed: allowed.join(', ') })
+  throw new TrunklineError('unknown_setting', {
+    received: variable,
+    where: 'the environment',
+    meant: didYouMean(variable, allowed),
+    allowed: allowed.join(', '),
+  })
 }
 
 function put(tree: Tree, path: string[], value: unknown): void {
   let at = tree
-  for (const key of path.slice(0, -1)) at = (at[key] ??= {}) as Tree
+  for (const key of path.slice(0, -1)) {
+    at[key] ??= {}
+    at = at[key] as Tree
+  }
   at[path.at(-1) as string] = value
 }
 
@@ -96,10 +132,16 @@ function fromFile(file: string): Tree {
   try {
     tree = parse(readFileSync(file, 'utf8'))
   } catch (error) {
-    throw new TrunklineError('invalid_setting', { field: file, where: 'the file', received: (error as Error).message.split('\n')[0], allowed: 'YAML' })
+    throw new TrunklineError('invalid_setting', {
+      field: file,
+      where: 'the file',
+      received: (error as Error).message.split('\n')[0],
+      allowed: 'YAML',
+    })
   }
   if (tree === null || tree === undefined) return {}
-  if (typeof tree !== 'object' || Array.isArray(tree)) throw new TrunklineError('invalid_setting', { field: file, where: 'the file', received: show(tree), allowed: 'a map of settings' })
+  if (typeof tree !== 'object' || Array.isArray(tree))
+    throw new TrunklineError('invalid_setting', { field: file, where: 'the file', received: show(tree), allowed: 'a map of settings' })
   return tree as Tree
 }
 
@@ -140,7 +182,8 @@ export interface SettingsSources {
  */
 export function readSettings({ flags = {}, env = process.env, file = env.TRUNKLINE_CONFIG }: SettingsSources = {}): Settings {
   const path = resolve(file ?? 'trunkline.yaml')
-  if (file && !existsSync(path)) throw new TrunklineError('invalid_setting', { field: 'config', where: 'the command line', received: file, allowed: 'an existing file' })
+  if (file && !existsSync(path))
+    throw new TrunklineError('invalid_setting', { field: 'config', where: 'the command line', received: file, allowed: 'an existing file' })
   const sources: [string, Tree][] = [
     [path, existsSync(path) ? fromFile(path) : {}],
     ['the environment', fromEnvironment(env)],
@@ -150,7 +193,11 @@ export function readSettings({ flags = {}, env = process.env, file = env.TRUNKLI
   const result = schema.safeParse(tree)
   if (!result.success) throw explain(result.error.issues[0] as z.core.$ZodIssue, tree, sources)
   const dataDir = resolve(result.data.dataDir)
-  return { ...result.data, dataDir, backupDir: result.data.backup.directory ? resolve(result.data.backup.directory) : join(dataDir, 'backups') }
+  return {
+    ...result.data,
+    dataDir,
+    backupDir: result.data.backup.directory ? resolve(result.data.backup.directory) : join(dataDir, 'backups'),
+  }
 }
 
 function explain(issue: z.core.$ZodIssue, tree: Tree, sources: [string, Tree][]): TrunklineError {

@@ -76,7 +76,17 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const children = new Map<string, Child>()
   for (const spec of options.children) {
     children.set(spec.name, {
-      spec, process: null, state: 'stopped', restarts: 0, failures: 0, since: new Date(), wanted: false, timer: undefined, everReady: false, onReady: [], onGone: [],
+      spec,
+      process: null,
+      state: 'stopped',
+      restarts: 0,
+      failures: 0,
+      since: new Date(),
+      wanted: false,
+      timer: undefined,
+      everReady: false,
+      onReady: [],
+      onGone: [],
     })
   }
 
@@ -130,7 +140,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (!child.everReady && child.failures >= givenUpAfter) {
       child.wanted = false
       enter(child, 'stopped')
-      for (const done of child.onReady.splice(0)) done(new TrunklineError('internal', { problem: `the ${name} process ended ${child.failures} times before it was ready; its messages stand above` }))
+      for (const done of child.onReady.splice(0))
+        done(
+          new TrunklineError('internal', {
+            problem: `the ${name} process ended ${child.failures} times before it was ready; its messages stand above`,
+          }),
+        )
       return
     }
     const most = Math.min(longestPauseMs, firstPauseMs * 2 ** (child.failures - 1))
@@ -182,7 +197,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await startChild(name)
     },
     status: () =>
-      [...children.values()].map(({ spec, process: running, state, restarts, since }) => ({ name: spec.name, pid: running?.pid ?? null, state, restarts, since })),
+      [...children.values()].map(({ spec, process: running, state, restarts, since }) => ({
+        name: spec.name,
+        pid: running?.pid ?? null,
+        state,
+        restarts,
+        since,
+      })),
     [Symbol.asyncDispose]: stop,
   }
 }

@@ -13,11 +13,26 @@ async function queueId(name: string): Promise<number> {
   return (await db.rows('select id from trunkline.queue where name = $1', [name]))[0].id
 }
 const worker = async (name: string): Promise<number> =>
-  (await db.rows(`insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ($1, 'h', 1, 'v', 1, '{}', '{}') returning id`, [name]))[0].id
+  (
+    await db.rows(
+      `insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ($1, 'h', 1, 'v', 1, '{}', '{}') returning id`,
+      [name],
+    )
+  )[0].id
 
 function ends(got: Claim, status = 2) {
   const now = performance.now()
-  return got.jobs.map((j) => ({ id: j.id, leaseId: j.leaseId, status, queueId: j.queueId, taskId: j.taskId, startedAt: now, endedAt: now, result: null, error: null }))
+  return got.jobs.map((j) => ({
+    id: j.id,
+    leaseId: j.leaseId,
+    status,
+    queueId: j.queueId,
+    taskId: j.taskId,
+    startedAt: now,
+    endedAt: now,
+    result: null,
+    error: null,
+  }))
 }
 
 describe('claim', () => {
@@ -49,7 +64,11 @@ describe('claim', () => {
 
   test('60,000 jobs and 8 claimers of odd sizes, some of which hand back: each job ends exactly once', async () => {
     const total = 60_000
-    await trunkline.enqueueMany(noop, Array.from({ length: total }, (_, i) => i), { queue: 'race' })
+    await trunkline.enqueueMany(
+      noop,
+      Array.from({ length: total }, (_, i) => i),
+      { queue: 'race' },
+    )
     const q = await queueId('race')
     const seen = new Map<number, number>()
     let closed = 0
@@ -81,8 +100,11 @@ describe('claim', () => {
     expect(seen.size).toBe(total)
     expect([...seen.values()].every((n) => n === 1)).toBe(true)
     expect(closed).toBe(total)
-    const [left] = await db.rows(`select (select count(*) from trunkline.ready where queue_id = $1)::int ready, (select count(*) from trunkline.outcome where queue_id = $1)::int outcomes,
-      (select sum(n) from trunkline.stat_delta where queue_id = $1 and status = 2)::int counted`, [q])
+    const [left] = await db.rows(
+      `select (select count(*) from trunkline.ready where queue_id = $1)::int ready, (select count(*) from trunkline.outcome where queue_id = $1)::int outcomes,
+      (select sum(n) from trunkline.stat_delta where queue_id = $1 and status = 2)::int counted`,
+      [q],
+    )
     expect(left).toEqual({ ready: 0, outcomes: total, counted: total })
   })
 })
@@ -93,7 +115,14 @@ describe('the fence', () => {
     const walk = db.link('walk')
     const join = db.link('join')
     const me = await worker('me')
-    const got = (await claim(walk, { queueId: await queueId('fence'), wanted: 2, lanes: [0], hints: ['0'], chunks: 2, workerId: me })) as Claim
+    const got = (await claim(walk, {
+      queueId: await queueId('fence'),
+      wanted: 2,
+      lanes: [0],
+      hints: ['0'],
+      chunks: 2,
+      workerId: me,
+    })) as Claim
     const [first, second] = ends(got)
     if (!first || !second) throw new Error('two jobs were claimed')
     expect(await complete(join, me + 1000, [first])).toBe(0)

@@ -50,7 +50,14 @@ export async function complete(link: Link, workerId: number, ends: readonly Comp
     errors ||= end.error !== null
   }
   const rows = await link.run(completeStatement, [
-    workerId, numbers(leases), numbers(ids), numbers(states), numbers(ages), numbers(durations), numbers(queues), numbers(tasks),
+    workerId,
+    numbers(leases),
+    numbers(ids),
+    numbers(states),
+    numbers(ages),
+    numbers(durations),
+    numbers(queues),
+    numbers(tasks),
     results ? texts(ends.map((e) => e.result)) : null,
     errors ? texts(ends.map((e) => e.error)) : null,
   ])

@@ -6,7 +6,10 @@ import { defineTask } from './define-task.ts'
 const db = await testDatabase()
 const trunkline = await db.connect()
 const noop = defineTask('noop', { run: () => {} })
-const typed = defineTask('typed', { input: z.strictObject({ width: z.number().int(), tags: z.array(z.string()).optional() }), run: () => {} })
+const typed = defineTask('typed', {
+  input: z.strictObject({ width: z.number().int(), tags: z.array(z.string()).optional() }),
+  run: () => {},
+})
 await trunkline.enqueue(noop, {})
 
 function deep(levels: number): unknown {
@@ -19,8 +22,19 @@ describe('one job', () => {
   test('stands in its lane when it is due, with what was asked', async () => {
     const job = await trunkline.enqueue(noop, { a: 1 }, { queue: 'media', priority: 7, maxAttempts: 3, timeout: '2m', createdBy: 'ada' })
     const view = await job.get()
-    expect(view).toMatchObject({ state: 'pending', reason: 'due', queue: 'media', priority: 7, maxAttempts: 3, createdBy: 'ada', payload: { a: 1 }, attempt: 0 })
-    expect(await db.rows('select queue_id, priority, n from trunkline.ready where $1::bigint = any(ids)', [job.id])).toMatchObject([{ priority: -7, n: 1 }])
+    expect(view).toMatchObject({
+      state: 'pending',
+      reason: 'due',
+      queue: 'media',
+      priority: 7,
+      maxAttempts: 3,
+      createdBy: 'ada',
+      payload: { a: 1 },
+      attempt: 0,
+    })
+    expect(await db.rows('select queue_id, priority, n from trunkline.ready where $1::bigint = any(ids)', [job.id])).toMatchObject([
+      { priority: -7, n: 1 },
+    ])
   })
 
   test('waits in scheduled until its time', async () => {
@@ -53,7 +67,10 @@ describe('one job', () => {
 describe('many jobs', () => {
   test('two bulk producers at once get their ids in input order', async () => {
     const produce = async (who: string) => {
-      const jobs = await trunkline.enqueueMany(noop, Array.from({ length: 12_000 }, (_, i) => ({ who, i })))
+      const jobs = await trunkline.enqueueMany(
+        noop,
+        Array.from({ length: 12_000 }, (_, i) => ({ who, i })),
+      )
       const ids = jobs.map((j) => Number(j.id))
       expect(ids.every((id, i) => i === 0 || id > (ids[i - 1] as number))).toBe(true)
       const rows = await db.rows("select id, (payload ->> 'i')::int i from trunkline.job where payload ->> 'who' = $1 order by id", [who])
@@ -109,7 +126,10 @@ describe('bad input is refused with a code and the field, and nothing is stored'
   })
 
   test('an unknown task, with the nearest known', async () => {
-    await expect(trunkline.enqueue('nop', {})).rejects.toMatchObject({ code: 'unknown_task', message: expect.stringContaining('did you mean "noop"') })
+    await expect(trunkline.enqueue('nop', {})).rejects.toMatchObject({
+      code: 'unknown_task',
+      message: expect.stringContaining('did you mean "noop"'),
+    })
     await expect(trunkline.enqueue('x'.repeat(10_000), {})).rejects.toMatchObject({ code: 'invalid_name' })
   })
 })
@@ -119,7 +139,14 @@ describe('from SQL', () => {
 
   test('the function makes the same job', async () => {
     const [row] = await call(`'noop', '{"a": [1, 2]}', queue => 'sql', priority => 5, max_attempts => 2`)
-    expect(await trunkline.get(row.id)).toMatchObject({ task: 'noop', queue: 'sql', priority: 5, maxAttempts: 2, state: 'pending', payload: { a: [1, 2] } })
+    expect(await trunkline.get(row.id)).toMatchObject({
+      task: 'noop',
+      queue: 'sql',
+      priority: 5,
+      maxAttempts: 2,
+      state: 'pending',
+      payload: { a: [1, 2] },
+    })
     const [later] = await call(`'noop', run_at => now() + interval '1 hour'`)
     expect((await trunkline.get(later.id)).reason).toBe('scheduled')
   })
@@ -145,7 +172,12 @@ describe('from SQL', () => {
     await client.query('set role trunkline_producer')
     const { rows } = await client.query(`select trunkline.enqueue('noop') id`)
     expect((await trunkline.get(rows[0].id)).createdBy).toMatch(/^sql:/)
-    for (const sql of ['select * from trunkline.job', 'delete from trunkline.ready', 'select * from trunkline.jobs', 'select * from trunkline.worker']) {
+    for (const sql of [
+      'select * from trunkline.job',
+      'delete from trunkline.ready',
+      'select * from trunkline.jobs',
+      'select * from trunkline.worker',
+    ]) {
       await expect(client.query(sql)).rejects.toMatchObject({ code: '42501' })
     }
     await client.query('create temp table task(name text)')

@@ -1,5 +1,5 @@
-import { type Duration, limits, show, toMilliseconds, TrunklineError } from '@trunkline/contract'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type Duration, limits, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
 import { numbers, texts } from '../postgres/arrays.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
@@ -88,14 +88,25 @@ export async function checkPayload(task: Task, payload: unknown): Promise<unknow
   if (result instanceof Promise) result = await result
   if (!result.issues) return result.value
   const [first] = result.issues
-  throw new TrunklineError('invalid_payload', { task: task.name, field: first ? pathOf(first) : 'payload', problem: first?.message ?? 'not valid' })
+  throw new TrunklineError('invalid_payload', {
+    task: task.name,
+    field: first ? pathOf(first) : 'payload',
+    problem: first?.message ?? 'not valid',
+  })
 }
 
 /** Options of a call, checked once for all its jobs. */
 async function readOptions(names: Names, known: KnownTask, options: EnqueueOptions): Promise<Omit<NewJob, 'payload'>> {
   checkKeys(options, optionNames, 'enqueue')
-  if (options.createdBy !== undefined && (typeof options.createdBy !== 'string' || options.createdBy.length > 200 || /\0/.test(options.createdBy))) {
-    throw new TrunklineError('invalid_option', { field: 'createdBy', received: show(options.createdBy), allowed: 'text of at most 200 characters' })
+  if (
+    options.createdBy !== undefined &&
+    (typeof options.createdBy !== 'string' || options.createdBy.length > 200 || /\0/.test(options.createdBy))
+  ) {
+    throw new TrunklineError('invalid_option', {
+      field: 'createdBy',
+      received: show(options.createdBy),
+      allowed: 'text of at most 200 characters',
+    })
   }
   return {
     taskId: known.id,
@@ -109,7 +120,12 @@ async function readOptions(names: Names, known: KnownTask, options: EnqueueOptio
 }
 
 /** Options and payloads of one call, checked. A payload's error names its place when there are several. */
-export async function readJobs(names: Names, task: Task | string, payloads: readonly unknown[], options: EnqueueOptions): Promise<NewJob[]> {
+export async function readJobs(
+  names: Names,
+  task: Task | string,
+  payloads: readonly unknown[],
+  options: EnqueueOptions,
+): Promise<NewJob[]> {
   if (payloads.length > limits.batch) throw new TrunklineError('batch_too_large', { received: payloads.length, allowed: limits.batch })
   const known = typeof task === 'string' ? await names.task(task) : await names.publish(task)
   const common = await readOptions(names, known, options)
@@ -129,8 +145,15 @@ export async function storeMixed(database: Database, jobs: readonly NewJob[], on
   const [row] = await database.run<{ ids: string[] }>(
     enqueueMixed,
     [
-      column((j) => j.queueId), column((j) => j.taskId), column((j) => j.priority), column((j) => j.maxAttempts),
-      texts(jobs.map((j) => j.runAt)), column((j) => j.timeoutMs), texts(jobs.map((j) => j.createdBy)), texts(jobs.map((j) => j.payload)), column((j) => j.delayMs),
+      column((j) => j.queueId),
+      column((j) => j.taskId),
+      column((j) => j.priority),
+      column((j) => j.maxAttempts),
+      texts(jobs.map((j) => j.runAt)),
+      column((j) => j.timeoutMs),
+      texts(jobs.map((j) => j.createdBy)),
+      texts(jobs.map((j) => j.payload)),
+      column((j) => j.delayMs),
     ],
     on,
   )
@@ -212,7 +235,10 @@ export function createGatherer(database: Database): Gatherer {
     if (batch.length === 0) return
     inFlight++
     try {
-      const ids = await storeMixed(database, batch.map((w) => w.job))
+      const ids = await storeMixed(
+        database,
+        batch.map((w) => w.job),
+      )
       for (const [i, w] of batch.entries()) w.resolve(ids[i] as string)
     } catch (error) {
       if (batch.length === 1 || isTransient(error)) for (const w of batch) w.reject(error)

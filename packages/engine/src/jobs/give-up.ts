@@ -34,8 +34,14 @@ export async function giveUp(link: Link, workerId: number, tries: readonly Given
   const now = performance.now()
   const column = (pick: (t: GivenUp) => number) => numbers(tries.map(pick))
   const [row] = await link.run(giveUpStatement, [
-    workerId, column((t) => t.leaseId), column((t) => t.id), column((t) => t.kind), column((t) => Math.round(t.delayMs)),
-    column((t) => Math.round((now - t.startedAt) * 1000)), column((t) => Math.round((t.endedAt - t.startedAt) * 1000)), texts(tries.map((t) => t.error)),
+    workerId,
+    column((t) => t.leaseId),
+    column((t) => t.id),
+    column((t) => t.kind),
+    column((t) => Math.round(t.delayMs)),
+    column((t) => Math.round((now - t.startedAt) * 1000)),
+    column((t) => Math.round((t.endedAt - t.startedAt) * 1000)),
+    texts(tries.map((t) => t.error)),
   ])
   return { n: row?.[0] ?? 0, final: row?.[1] ?? 0, cancelled: row?.[2] ?? 0 }
 }

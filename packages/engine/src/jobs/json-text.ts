@@ -18,7 +18,8 @@ function checkLeaf(value: unknown, path: string): void {
       return checkText(value, path)
     case 'number':
       if (!Number.isFinite(value)) throw new TrunklineError('payload_not_json', { field: path, problem: `${value} is not a JSON number` })
-      if (Math.abs(value) > Number.MAX_SAFE_INTEGER) throw new TrunklineError('payload_number_unsafe', { field: path, received: String(value) })
+      if (Math.abs(value) > Number.MAX_SAFE_INTEGER)
+        throw new TrunklineError('payload_number_unsafe', { field: path, received: String(value) })
       return
     case 'bigint':
     case 'function':
@@ -52,7 +53,10 @@ function check(root: unknown, field: string): void {
       continue
     }
     if (value instanceof Map || value instanceof Set) {
-      throw new TrunklineError('payload_not_json', { field: path, problem: `a ${value instanceof Map ? 'Map' : 'Set'} would be stored as {}` })
+      throw new TrunklineError('payload_not_json', {
+        field: path,
+        problem: `a ${value instanceof Map ? 'Map' : 'Set'} would be stored as {}`,
+      })
     }
     for (const key of Object.keys(value)) {
       const item = (value as Record<string, unknown>)[key]
@@ -75,7 +79,11 @@ export function jsonText(value: unknown, field: string, maxBytes: number = limit
     text = JSON.stringify(value ?? null)
   } catch (error) {
     if (error instanceof TrunklineError) throw error
-    throw new TrunklineError('payload_not_json', { field, problem: error instanceof Error ? error.message : String(error) }, { cause: error })
+    throw new TrunklineError(
+      'payload_not_json',
+      { field, problem: error instanceof Error ? error.message : String(error) },
+      { cause: error },
+    )
   }
   const bytes = text.length > maxBytes ? text.length : Buffer.byteLength(text)
   if (bytes > maxBytes) throw new TrunklineError('payload_too_large', { field, received: bytes, allowed: maxBytes })

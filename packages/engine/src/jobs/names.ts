@@ -51,11 +51,21 @@ export function createNames(database: Database): Names {
       const known = published.get(task)
       if (known) return known
       const [row] = await database.run<{ id: number }>(publish, [
-        task.name, task.queue, task.priority, task.attempts, task.timeoutMs, task.description,
+        task.name,
+        task.queue,
+        task.priority,
+        task.attempts,
+        task.timeoutMs,
+        task.description,
         task.inputSchema === null ? null : JSON.stringify(task.inputSchema),
       ])
       const made: KnownTask = {
-        id: (row as { id: number }).id, name: task.name, queue: task.queue, priority: task.priority, attempts: task.attempts, timeoutMs: task.timeoutMs,
+        id: (row as { id: number }).id,
+        name: task.name,
+        queue: task.queue,
+        priority: task.priority,
+        attempts: task.attempts,
+        timeoutMs: task.timeoutMs,
       }
       published.set(task, made)
       return made
@@ -66,7 +76,10 @@ export function createNames(database: Database): Names {
       if (row && row.id !== null) return row
       const known = row?.known ?? []
       throw new TrunklineError('unknown_task', {
-        field: 'task', received: name, meant: didYouMean(name, known), allowed: known.length ? known.slice(0, 20).join(', ') : 'none yet',
+        field: 'task',
+        received: name,
+        meant: didYouMean(name, known),
+        allowed: known.length ? known.slice(0, 20).join(', ') : 'none yet',
       })
     },
   }

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from '../../../../test/support/database.ts'
 import type { Profile } from '../postgres/database.ts'
@@ -60,8 +60,17 @@ function expectLean(plan: Node[]): void {
 }
 
 async function claimSome(): Promise<{ lease: string; ids: number[]; worker: number }> {
-  const [w] = await db.rows(`insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`)
-  const { rows } = await (clients.get('walk') as pg.Client).query(load('claim.sql').text('trunkline'), [queueId, batch, '{0}', '{0}', 2, w.id])
+  const [w] = await db.rows(
+    `insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`,
+  )
+  const { rows } = await (clients.get('walk') as pg.Client).query(load('claim.sql').text('trunkline'), [
+    queueId,
+    batch,
+    '{0}',
+    '{0}',
+    2,
+    w.id,
+  ])
   return { lease: rows[0].id, ids: JSON.parse(rows[0].payload).i, worker: w.id }
 }
 
@@ -70,15 +79,26 @@ const same = (n: number, value: number | string) => `{${new Array(n).fill(value)
 beforeAll(async () => {
   for (const profile of ['walk', 'join'] as const) clients.set(profile, await database.connect(profile, 'plans'))
   await trunkline.enqueue(defineTask('noop', { run: () => {} }), {})
-  ;[{ queueId, taskId }] = (await db.rows('select queue_id "queueId", task_id "taskId" from trunkline.job limit 1')) as [{ queueId: number; taskId: number }]
+  ;[{ queueId, taskId }] = (await db.rows('select queue_id "queueId", task_id "taskId" from trunkline.job limit 1')) as [
+    { queueId: number; taskId: number },
+  ]
   // made inside the server, in the form that enqueue leaves: chunks of 100, a twentieth of it scheduled
   await db.rows(`alter table trunkline.ready set (autovacuum_enabled = off)`)
   await db.rows(`alter table trunkline.scheduled set (autovacuum_enabled = off)`)
-  await db.rows(`insert into trunkline.job(id, queue_id, task_id, payload) select nextval('trunkline.id'), $1, $2, '{}' from generate_series(1, ${backlog})`, [queueId, taskId])
-  await db.rows(`insert into trunkline.ready(queue_id, priority, seq, n, ids)
-    select $1, 0, min(id), count(*), array_agg(id order by id) from trunkline.job where id % 20 <> 0 and id > 1 group by id / 105`, [queueId])
-  await db.rows(`insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt)
-    select id, now() + (id - ${backlog / 2}) * interval '1 s', $1, 0, 0 from trunkline.job where id % 20 = 0`, [queueId])
+  await db.rows(
+    `insert into trunkline.job(id, queue_id, task_id, payload) select nextval('trunkline.id'), $1, $2, '{}' from generate_series(1, ${backlog})`,
+    [queueId, taskId],
+  )
+  await db.rows(
+    `insert into trunkline.ready(queue_id, priority, seq, n, ids)
+    select $1, 0, min(id), count(*), array_agg(id order by id) from trunkline.job where id % 20 <> 0 and id > 1 group by id / 105`,
+    [queueId],
+  )
+  await db.rows(
+    `insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt)
+    select id, now() + (id - ${backlog / 2}) * interval '1 s', $1, 0, 0 from trunkline.job where id % 20 = 0`,
+    [queueId],
+  )
 }, 120_000)
 
 afterAll(() => Promise.all([...clients.values()].map((c) => c.end())))
@@ -89,7 +109,9 @@ describe.each(['never analysed', 'analysed'])(`a backlog of 1 M jobs, %s`, (stat
   })
 
   test('claim', async () => {
-    const [w] = await db.rows(`insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`)
+    const [w] = await db.rows(
+      `insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`,
+    )
     expectLean(await planOf('walk', load('claim.sql'), [queueId, batch, '{0}', '{0}', 2, w.id]))
   })
 
@@ -100,14 +122,38 @@ describe.each(['never analysed', 'analysed'])(`a backlog of 1 M jobs, %s`, (stat
   test('complete', async () => {
     const { lease, ids, worker } = await claimSome()
     const n = ids.length
-    expectLean(await planOf('join', load('complete.sql'), [worker, same(n, lease), `{${ids}}`, same(n, 2), same(n, 10), same(n, 5), same(n, queueId), same(n, taskId), null, null]))
+    expectLean(
+      await planOf('join', load('complete.sql'), [
+        worker,
+        same(n, lease),
+        `{${ids}}`,
+        same(n, 2),
+        same(n, 10),
+        same(n, 5),
+        same(n, queueId),
+        same(n, taskId),
+        null,
+        null,
+      ]),
+    )
   })
 
   test('give up', async () => {
     const { lease, ids, worker } = await claimSome()
     const n = ids.length
     const kinds = ids.map((_, i) => 1 + (i % 3))
-    expectLean(await planOf('join', load('give-up.sql'), [worker, same(n, lease), `{${ids}}`, `{${kinds}}`, same(n, 1000), same(n, 10), same(n, 5), new Array(n).fill('{"message":"x"}')]))
+    expectLean(
+      await planOf('join', load('give-up.sql'), [
+        worker,
+        same(n, lease),
+        `{${ids}}`,
+        `{${kinds}}`,
+        same(n, 1000),
+        same(n, 10),
+        same(n, 5),
+        new Array(n).fill('{"message":"x"}'),
+      ]),
+    )
   })
 
   test('promote', async () => {

@@ -17,7 +17,9 @@ beforeEach(async () => {
 })
 
 async function newWorker(): Promise<number> {
-  const [row] = await db.rows(`insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`)
+  const [row] = await db.rows(
+    `insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`,
+  )
   return row.id
 }
 
@@ -94,7 +96,9 @@ describe('a worker that is not heard of', () => {
 
   test('a third crash in company does not end it', async () => {
     const [suspect, other] = (await trunkline.enqueueMany(noop, [1, 2], { queue })).map((j) => j.id) as [string, string]
-    await db.rows(`insert into trunkline.attempt(id, attempt, kind, finished_at) values ($1, 100, 2, now()), ($1, 101, 2, now())`, [suspect])
+    await db.rows(`insert into trunkline.attempt(id, attempt, kind, finished_at) values ($1, 100, 2, now()), ($1, 101, 2, now())`, [
+      suspect,
+    ])
     const dead = await newWorker()
     await claimBy(dead, 2)
     await die(dead, [suspect, other])

@@ -100,7 +100,8 @@ export function createResultWatcher(database: Database): ResultWatcher {
     stop() {
       stopped = true
       clearTimeout(timer)
-      for (const set of waiters.values()) for (const w of set) w.reject(new TrunklineError('database_unavailable', { problem: 'closed while waiting for a result' }))
+      for (const set of waiters.values())
+        for (const w of set) w.reject(new TrunklineError('database_unavailable', { problem: 'closed while waiting for a result' }))
       waiters.clear()
     },
   }

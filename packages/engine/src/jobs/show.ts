@@ -56,7 +56,13 @@ export function jobView(row: any): JobView {
     attempt: row.attempt,
     maxAttempts: row.max_attempts,
     progress: known
-      ? { current: row.progress_current ?? 0, total: row.progress_total, unit: row.progress_unit, stage: row.progress_stage, percent: row.progress_percent }
+      ? {
+          current: row.progress_current ?? 0,
+          total: row.progress_total,
+          unit: row.progress_unit,
+          stage: row.progress_stage,
+          percent: row.progress_percent,
+        }
       : null,
     createdAt: row.created_at,
     createdBy: row.created_by,
@@ -135,4 +141,3 @@ export interface QueueCounts {
 export async function countJobs(database: Database): Promise<QueueCounts[]> {
   return await database.run(countsStatement, [])
 }
-

@@ -17,7 +17,9 @@ let me = 0
 
 beforeEach(async () => {
   queue = `q${++round}`
-  const [row] = await db.rows(`insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`)
+  const [row] = await db.rows(
+    `insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`,
+  )
   me = row.id
 })
 
@@ -32,7 +34,9 @@ async function take(id: string) {
 async function give(id: string, kind: number, more: Partial<GivenUp> = {}) {
   const job = await take(id)
   const now = performance.now()
-  return await giveUp(walk, me, [{ id: job.id, leaseId: job.leaseId, kind, delayMs: 0, startedAt: now - 5, endedAt: now, error: '{"message":"boom"}', ...more }])
+  return await giveUp(walk, me, [
+    { id: job.id, leaseId: job.leaseId, kind, delayMs: 0, startedAt: now - 5, endedAt: now, error: '{"message":"boom"}', ...more },
+  ])
 }
 
 async function end(id: string, status: number, error: string | null = null) {
@@ -56,7 +60,12 @@ describe('give up', () => {
   test('the last failed try fails the job, with the reason', async () => {
     const id = await make({ maxAttempts: 1 })
     expect(await give(id, giveUpKind.failed)).toMatchObject({ n: 1, final: 1 })
-    expect(await trunkline.get(id)).toMatchObject({ state: 'failed', reason: 'attempts_used', attempt: 1, error: { message: 'boom', reason: 'attempts_used' } })
+    expect(await trunkline.get(id)).toMatchObject({
+      state: 'failed',
+      reason: 'attempts_used',
+      attempt: 1,
+      error: { message: 'boom', reason: 'attempts_used' },
+    })
   })
 
   test('a crash raises the attempt number but spends none of the policy', async () => {
@@ -130,7 +139,13 @@ describe('cancel', () => {
   })
 
   test('while others claim and hand back: every job is either cancelled or ended, never both', async () => {
-    const ids = (await trunkline.enqueueMany(noop, Array.from({ length: 300 }, (_, i) => i), { queue })).map((j) => j.id)
+    const ids = (
+      await trunkline.enqueueMany(
+        noop,
+        Array.from({ length: 300 }, (_, i) => i),
+        { queue },
+      )
+    ).map((j) => j.id)
     const [{ id: queueId }] = await db.rows('select id from trunkline.queue where name = $1', [queue])
     const work = async () => {
       const link = db.link('walk')
@@ -142,8 +157,14 @@ describe('cancel', () => {
           const now = performance.now()
           const back = ++turn % 3 === 0 ? got.jobs[0] : undefined
           const rest = got.jobs.filter((j) => j !== back)
-          if (back) await giveUp(link, me, [{ id: back.id, leaseId: back.leaseId, kind: 3, delayMs: 0, startedAt: now, endedAt: now, error: null }])
-          if (rest.length > 0) await complete(join, me, rest.map((j) => ({ ...j, status: 2, startedAt: now, endedAt: now, result: null, error: null })))
+          if (back)
+            await giveUp(link, me, [{ id: back.id, leaseId: back.leaseId, kind: 3, delayMs: 0, startedAt: now, endedAt: now, error: null }])
+          if (rest.length > 0)
+            await complete(
+              join,
+              me,
+              rest.map((j) => ({ ...j, status: 2, startedAt: now, endedAt: now, result: null, error: null })),
+            )
         }
       }
     }
@@ -192,7 +213,14 @@ describe('retry', () => {
 
 describe('lists', () => {
   test('by state, task and queue, page by page', async () => {
-    const ids = (await trunkline.enqueueMany(noop, [1, 2, 3, 4, 5, 6], { queue })).map((j) => j.id) as [string, string, string, string, string, string]
+    const ids = (await trunkline.enqueueMany(noop, [1, 2, 3, 4, 5, 6], { queue })).map((j) => j.id) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
     await end(ids[0], 2)
     await end(ids[1], 3, '{"message":"no","reason":"fatal"}')
     await take(ids[2])
@@ -208,7 +236,10 @@ describe('lists', () => {
     expect(await list({ state: 'cancelled' })).toEqual([ids[5]])
     expect(await list({ task: 'nope' })).toEqual([])
     await expect(trunkline.list({ state: 'queued' as never })).rejects.toMatchObject({ code: 'invalid_option' })
-    await expect(trunkline.list({ stat: 'failed' } as never)).rejects.toMatchObject({ code: 'unknown_option', message: expect.stringContaining('did you mean "state"') })
+    await expect(trunkline.list({ stat: 'failed' } as never)).rejects.toMatchObject({
+      code: 'unknown_option',
+      message: expect.stringContaining('did you mean "state"'),
+    })
     await expect(trunkline.list({ limit: 501 })).rejects.toMatchObject({ code: 'invalid_option' })
   })
 })

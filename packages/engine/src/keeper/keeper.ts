@@ -131,9 +131,12 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     }
     if (stopped) return
     const next = leading ? Math.min(renewAt, ...chores.map((c) => c.dueAt)) : renewAt
-    timer = setTimeout(() => {
-      beating = beat()
-    }, Math.max(1, next - performance.now()))
+    timer = setTimeout(
+      () => {
+        beating = beat()
+      },
+      Math.max(1, next - performance.now()),
+    )
   }
 
   async function stop(): Promise<void> {

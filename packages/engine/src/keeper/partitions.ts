@@ -35,8 +35,10 @@ async function addRange(database: Database, from: number): Promise<void> {
         end if;
       end $$;`,
   )
-  await database.query(inSchema(`begin; set local lock_timeout = '2s'; ${parts.join('\n')} commit;`, database.schema)).catch(async (error) => {
-    await database.query('rollback')
-    throw error
-  })
+  await database
+    .query(inSchema(`begin; set local lock_timeout = '2s'; ${parts.join('\n')} commit;`, database.schema))
+    .catch(async (error) => {
+      await database.query('rollback')
+      throw error
+    })
 }

@@ -79,12 +79,23 @@ export function createFeedbackWriter(options: FeedbackWriterOptions): FeedbackWr
       const progress = from === 0 ? batch.progress : []
       const now = performance.now()
       const rows = await link.run(writeStatement, [
-        options.workerId(), numbers(batch.owners.map((o) => o.leaseId)), numbers(batch.owners.map((o) => o.id)),
-        numbers(lines.map((l) => l.owner.id)), numbers(lines.map((l) => l.owner.attempt)), numbers(lines.map((l) => Math.round(now - l.line.at))),
-        numbers(lines.map((l) => l.line.level)), texts(lines.map((l) => l.line.stage)), texts(lines.map((l) => l.line.message)), texts(lines.map((l) => l.line.context)),
-        numbers(progress.map((p) => p.owner.id)), numbers(progress.map((p) => p.owner.attempt)), texts(progress.map((p) => p.progress.stage)),
-        numbers(progress.map((p) => p.progress.current)), numbers(progress.map((p) => p.progress.total)),
-        texts(progress.map((p) => p.progress.unit)), texts(progress.map((p) => p.progress.outcome)),
+        options.workerId(),
+        numbers(batch.owners.map((o) => o.leaseId)),
+        numbers(batch.owners.map((o) => o.id)),
+        numbers(lines.map((l) => l.owner.id)),
+        numbers(lines.map((l) => l.owner.attempt)),
+        numbers(lines.map((l) => Math.round(now - l.line.at))),
+        numbers(lines.map((l) => l.line.level)),
+        texts(lines.map((l) => l.line.stage)),
+        texts(lines.map((l) => l.line.message)),
+        texts(lines.map((l) => l.line.context)),
+        numbers(progress.map((p) => p.owner.id)),
+        numbers(progress.map((p) => p.owner.attempt)),
+        texts(progress.map((p) => p.progress.stage)),
+        numbers(progress.map((p) => p.progress.current)),
+        numbers(progress.map((p) => p.progress.total)),
+        texts(progress.map((p) => p.progress.unit)),
+        texts(progress.map((p) => p.progress.outcome)),
       ])
       const refused = rows[0]?.[0] as string[]
       if (refused.length > 0) onRefused(refused.map(Number))

@@ -45,12 +45,15 @@ function contextText(context: object | undefined): string | null {
   if (context === undefined || context === null) return null
   let text: string
   try {
-    text = JSON.stringify(context instanceof Error ? { name: context.name, message: context.message, stack: context.stack } : context) ?? 'null'
+    text =
+      JSON.stringify(context instanceof Error ? { name: context.name, message: context.message, stack: context.stack } : context) ?? 'null'
   } catch (error) {
     return JSON.stringify({ unserialisable: error instanceof Error ? error.message : 'thrown by its toJSON' })
   }
   if (text.length > limits.logLineBytes) return JSON.stringify({ cut: fit(text.slice(0, 4096), 4096), characters: text.length })
-  return text.includes('\\u') && badEscape.test(text) ? JSON.stringify({ text: fit(text.replaceAll('\\u', '\\\\u'), limits.logLineBytes) }) : text
+  return text.includes('\\u') && badEscape.test(text)
+    ? JSON.stringify({ text: fit(text.replaceAll('\\u', '\\\\u'), limits.logLineBytes) })
+    : text
 }
 
 function amount(value: unknown, fallback: number): number {
@@ -88,7 +91,13 @@ export function createFeedback(onChange: () => void): Feedback {
     if (announced) return
     announced = true
     const percent = percentOf(current, total)
-    lines.push({ level: logLevels.indexOf('info'), stage, message: stage ?? '', context: percent === null ? null : JSON.stringify({ percent }), at: performance.now() })
+    lines.push({
+      level: logLevels.indexOf('info'),
+      stage,
+      message: stage ?? '',
+      context: percent === null ? null : JSON.stringify({ percent }),
+      at: performance.now(),
+    })
   }
 
   function write(level: LogLevel, message: string, context?: object): void {

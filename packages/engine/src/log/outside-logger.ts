@@ -29,9 +29,18 @@ export function createOutsideLogger(database: Database, jobId: string, onError: 
     if (lines.length === 0 && !progress) return
     const now = performance.now()
     await database.run(writeStatement, [
-      jobId, numbers(lines.map((l) => Math.round(now - l.at))), numbers(lines.map((l) => l.level)),
-      texts(lines.map((l) => l.stage)), texts(lines.map((l) => l.message)), texts(lines.map((l) => l.context)),
-      progress?.stage ?? null, progress?.current ?? null, progress?.total ?? null, progress?.unit ?? null, progress?.outcome ?? null, progress !== null,
+      jobId,
+      numbers(lines.map((l) => Math.round(now - l.at))),
+      numbers(lines.map((l) => l.level)),
+      texts(lines.map((l) => l.stage)),
+      texts(lines.map((l) => l.message)),
+      texts(lines.map((l) => l.context)),
+      progress?.stage ?? null,
+      progress?.current ?? null,
+      progress?.total ?? null,
+      progress?.unit ?? null,
+      progress?.outcome ?? null,
+      progress !== null,
     ])
   }
 

@@ -1,6 +1,6 @@
 import { show, TrunklineError } from '@trunkline/contract'
 import pg from 'pg'
-import { quoteName, type Statement } from './statement.ts'
+import type { Statement } from './statement.ts'
 import { explain } from './transient.ts'
 
 /**
@@ -59,7 +59,11 @@ export interface Database {
 /** @throws `invalid_option` unless `schema` can name a schema. */
 export function checkSchema(schema: string): string {
   if (/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) return schema
-  throw new TrunklineError('invalid_option', { field: 'schema', received: show(schema), allowed: '1 to 63 of a-z 0-9 _, not starting with a digit' })
+  throw new TrunklineError('invalid_option', {
+    field: 'schema',
+    received: show(schema),
+    allowed: '1 to 63 of a-z 0-9 _, not starting with a digit',
+  })
 }
 
 /**
@@ -181,5 +185,3 @@ export async function checkServer(database: Database, allowUnsafe = false): Prom
   if (off && !allowUnsafe) throw new TrunklineError('database_unsafe', { received: off })
   return facts
 }
-
-export { quoteName }

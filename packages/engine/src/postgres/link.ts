@@ -29,10 +29,12 @@ export function createLink(database: Database, profile: Profile, name: string): 
 
   function open(): Promise<pg.Client> {
     if (client) return client
-    const mine: Promise<pg.Client> = database.connect(profile, name, () => drop(mine)).then((c) => {
-      made++
-      return c
-    })
+    const mine: Promise<pg.Client> = database
+      .connect(profile, name, () => drop(mine))
+      .then((c) => {
+        made++
+        return c
+      })
     mine.catch(() => drop(mine))
     client = mine
     return mine

@@ -35,7 +35,9 @@ const ledger = `create table if not exists trunkline.migration (
 /** The whole SQL of a fresh schema, for a review or for an administrator who applies it by hand. */
 export function migrationSql(schema: string, after = 0): string {
   const parts = readMigrations().filter((m) => m.no > after)
-  const body = parts.map((m) => `${m.text.trim()}\n\ninsert into trunkline.migration(no, name, breaking) values (${m.no}, '${m.name}', ${m.breaking});\n`)
+  const body = parts.map(
+    (m) => `${m.text.trim()}\n\ninsert into trunkline.migration(no, name, breaking) values (${m.no}, '${m.name}', ${m.breaking});\n`,
+  )
   return `create schema if not exists ${quoteName(schema)};\n\n${inSchema(`${ledger}\n\n${body.join('\n')}`, schema)}`
 }
 
@@ -77,7 +79,11 @@ export async function checkSchemaState(database: Database): Promise<void> {
  */
 export async function migrate(database: Database): Promise<string[]> {
   const applied: string[] = []
-  const client = new pg.Client({ connectionString: database.connectionString, connectionTimeoutMillis: 10_000, application_name: 'trunkline migrate' })
+  const client = new pg.Client({
+    connectionString: database.connectionString,
+    connectionTimeoutMillis: 10_000,
+    application_name: 'trunkline migrate',
+  })
   client.on('error', () => {})
   try {
     await client.connect()
@@ -105,7 +111,11 @@ async function applyOne(client: pg.Client, schema: string, migration: Migration)
       const { rows } = await client.query(`select from ${quoteName(schema)}.migration where no = $1`, [migration.no])
       if (rows.length === 0) {
         await client.query(inSchema(migration.text, schema))
-        await client.query(`insert into ${quoteName(schema)}.migration(no, name, breaking) values ($1, $2, $3)`, [migration.no, migration.name, migration.breaking])
+        await client.query(`insert into ${quoteName(schema)}.migration(no, name, breaking) values ($1, $2, $3)`, [
+          migration.no,
+          migration.name,
+          migration.breaking,
+        ])
       }
       await client.query('commit')
       return rows.length === 0

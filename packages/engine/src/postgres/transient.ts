@@ -12,8 +12,18 @@ const transientStates = new Set([
   '25006', // read only: a standby, or a database under maintenance
   '57014', // statement cancelled (our own time limits)
 ])
-const transientCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'])
-const transientWords = /connection terminated|timeout exceeded|query read timeout|client has encountered a connection error|connection error|not queryable|client was closed|timeout expired/i
+const transientCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+const transientWords =
+  /connection terminated|timeout exceeded|query read timeout|client has encountered a connection error|connection error|not queryable|client was closed|timeout expired/i
 
 /** May the same statement succeed when it is sent again later? The one list of such errors. */
 export function isTransient(error: unknown): boolean {

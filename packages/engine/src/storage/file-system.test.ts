@@ -129,7 +129,10 @@ describe('a folder', () => {
     const root = process.geteuid?.() === 0
     if (root) process.seteuid?.(65534)
     try {
-      await expect(fileSystemStorage(folder).begin('a')).rejects.toMatchObject({ code: 'storage_failed', message: expect.stringContaining('permission denied') })
+      await expect(fileSystemStorage(folder).begin('a')).rejects.toMatchObject({
+        code: 'storage_failed',
+        message: expect.stringContaining('permission denied'),
+      })
     } finally {
       if (root) process.seteuid?.(0)
     }

@@ -112,7 +112,8 @@ export function fileSystemStorage(folder: string): Storage {
     await chmod(path, 0o600)
     await syncPath(path)
     const before = await lstat(join(root, name)).catch(() => null)
-    if (before && !before.isFile()) throw new TrunklineError('invalid_file_name', { received: name, problem: 'something else than a file has that name' })
+    if (before && !before.isFile())
+      throw new TrunklineError('invalid_file_name', { received: name, problem: 'something else than a file has that name' })
     await rename(path, join(root, name))
     // without it the new name may be gone after a power cut
     await syncPath(root)
@@ -186,7 +187,8 @@ export function fileSystemStorage(folder: string): Storage {
         await pending.commit()
         let content = ''
         for await (const chunk of await storage.read(name)) content += chunk
-        if (content !== name) throw new TrunklineError('storage_failed', { where: root, problem: 'a file was read back with another content' })
+        if (content !== name)
+          throw new TrunklineError('storage_failed', { where: root, problem: 'a file was read back with another content' })
       } finally {
         await pending.discard()
         await storage.delete(name)

@@ -6,7 +6,15 @@ export type WorkerEvent =
   /** Others took this process for dead; it has registered anew. */
   | { type: 'worker_lost'; workerId: number }
   | { type: 'job_started'; jobId: string; task: string; attempt: number }
-  | { type: 'job_ended'; jobId: string; task: string; attempt: number; how: 'completed' | 'failed' | 'cancelled' | 'retrying' | 'snoozed' | 'handed_back'; ms: number; error?: string }
+  | {
+      type: 'job_ended'
+      jobId: string
+      task: string
+      attempt: number
+      how: 'completed' | 'failed' | 'cancelled' | 'retrying' | 'snoozed' | 'handed_back'
+      ms: number
+      error?: string
+    }
   /** What this execution wrote was refused: another one has the job, or it has ended. */
   | { type: 'lease_lost'; jobIds: string[] }
   /** The handler did not end within the grace after its abort. */

@@ -1,4 +1,4 @@
-import { TrunklineError } from '@trunkline/contract'
+import type { TrunklineError } from '@trunkline/contract'
 import type { ClaimedJob } from '../jobs/claim.ts'
 import type { RunningJob, Task, TaskContext } from '../jobs/define-task.ts'
 import type { Feedback } from '../log/feedback.ts'
@@ -72,7 +72,11 @@ export class Execution {
       } catch (error) {
         return resolve({ how: 'threw', error })
       }
-      if (running instanceof Promise) running.then((value) => resolve({ how: 'returned', value }), (error) => resolve({ how: 'threw', error }))
+      if (running instanceof Promise)
+        running.then(
+          (value) => resolve({ how: 'returned', value }),
+          (error) => resolve({ how: 'threw', error }),
+        )
       else resolve({ how: 'returned', value: running })
     })
   }

@@ -65,7 +65,10 @@ export function createFlusher(options: FlusherOptions): Flusher {
   }
 
   /** Repeats until the database has answered: sending again is harmless, because only what the lease still holds is ended. */
-  async function persist<T extends { id: number; leaseId: number }>(ends: T[], store: (ends: T[], again: boolean) => Promise<void>): Promise<void> {
+  async function persist<T extends { id: number; leaseId: number }>(
+    ends: T[],
+    store: (ends: T[], again: boolean) => Promise<void>,
+  ): Promise<void> {
     for (let turn = 0; !stopped; turn++) {
       try {
         await store(ends, turn > 0)
@@ -85,7 +88,11 @@ export function createFlusher(options: FlusherOptions): Flusher {
   }
 
   async function judge(ends: readonly { id: number }[]): Promise<void> {
-    const mine = await verdict(options.link, options.workerId(), ends.map((e) => e.id))
+    const mine = await verdict(
+      options.link,
+      options.workerId(),
+      ends.map((e) => e.id),
+    )
     const lost = ends.filter((e) => !mine.has(e.id)).map((e) => e.id)
     if (lost.length > 0) onRefused(lost)
   }

@@ -86,7 +86,14 @@ async function beat() {
   const workerId = view[tickAt + 1] ?? 0
   try {
     const c = await connection()
-    const { rows, rowCount } = await c.query(data.beatSql, [workerId, `{${running.join(',')}}`, state, process.memoryUsage.rss(), load(), loopLag])
+    const { rows, rowCount } = await c.query(data.beatSql, [
+      workerId,
+      `{${running.join(',')}}`,
+      state,
+      process.memoryUsage.rss(),
+      load(),
+      loopLag,
+    ])
     lastBeat = Date.now()
     reported = new Set(running)
     loopLag = 0
@@ -117,10 +124,21 @@ async function giveUp(stuck) {
     const workerId = view[tickAt + 1] ?? 0
     for (const job of stuck) {
       const age = (Date.now() - job.since) * 1000
-      await c.query(data.giveUpSql, [workerId, `{${job.leaseId}}`, `{${job.id}}`, '{1}', '{1000}', `{${age}}`, `{${age}}`, [data.timeoutError]])
+      await c.query(data.giveUpSql, [
+        workerId,
+        `{${job.leaseId}}`,
+        `{${job.id}}`,
+        '{1}',
+        '{1000}',
+        `{${age}}`,
+        `{${age}}`,
+        [data.timeoutError],
+      ])
     }
     if (!data.killProcess) return
-    const others = entries().filter((e) => !givenUp.has(e.id)).map((e) => e.id)
+    const others = entries()
+      .filter((e) => !givenUp.has(e.id))
+      .map((e) => e.id)
     await c.query(data.leaveSql, [workerId, `{${others.join(',')}}`])
     process.kill(process.pid, 'SIGKILL')
   } catch (error) {

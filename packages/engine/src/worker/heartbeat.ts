@@ -36,7 +36,11 @@ export interface HeartbeatOptions {
   onError: (error: Error) => void
 }
 
-type Message = { type: 'beat' } | { type: 'lost'; workerId: number } | { type: 'cancel'; ids: number[] } | { type: 'error'; message: string }
+type Message =
+  | { type: 'beat' }
+  | { type: 'lost'; workerId: number }
+  | { type: 'cancel'; ids: number[] }
+  | { type: 'error'; message: string }
 
 /** Makes the {@link Heartbeat} of a worker. */
 export function createHeartbeat(options: HeartbeatOptions): Heartbeat {

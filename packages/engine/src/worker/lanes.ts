@@ -42,7 +42,14 @@ export function createQueueReader(link: Link, queueId: number, workerId: () => n
 
   async function request(wanted: number, of: readonly number[]): Promise<Claim | null> {
     const chunks = Math.min(wanted, Math.ceil(wanted / perChunk) + 1)
-    const values: ClaimRequest = { queueId, wanted, lanes: of, hints: of.map((lane) => (hinted ? (hints.get(lane) ?? '0') : '0')), chunks, workerId: workerId() }
+    const values: ClaimRequest = {
+      queueId,
+      wanted,
+      lanes: of,
+      hints: of.map((lane) => (hinted ? (hints.get(lane) ?? '0') : '0')),
+      chunks,
+      workerId: workerId(),
+    }
     const begun = performance.now()
     const got = await claim(link, values)
     const ms = performance.now() - begun

@@ -55,7 +55,9 @@ async function handle(execution: Execution, { timeoutMs, graceMs }: RunOptions):
     return { how: 'threw', error }
   }
   if (timeoutMs !== null) {
-    execution.after(timeoutMs, () => execution.abort('timeout', new TrunklineError('timeout', { allowed: formatDuration(timeoutMs) }), graceMs))
+    execution.after(timeoutMs, () =>
+      execution.abort('timeout', new TrunklineError('timeout', { allowed: formatDuration(timeoutMs) }), graceMs),
+    )
   }
   return await execution.run(input)
 }

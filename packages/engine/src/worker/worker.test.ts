@@ -13,13 +13,28 @@ let round = 0
 function scene() {
   const queue = `scene-${++round}`
   const events: WorkerEvent[] = []
-  const task = (run: (context: TaskContext<any>) => unknown, options: object = {}) => defineTask(`${queue}.task`, { queue, run, ...options })
+  const task = (run: (context: TaskContext<any>) => unknown, options: object = {}) =>
+    defineTask(`${queue}.task`, { queue, run, ...options })
   const work = (tasks: ReturnType<typeof task>[], options: object = {}) =>
-    trunkline.work(tasks, { keeper: { staleMs: 2000, sweepMs: 200 }, heartbeatMs: 300, graceMs: 200, onEvent: (e) => events.push(e), name: queue, ...options })
-  return { queue, events, task, work, of: <T extends WorkerEvent['type']>(type: T) => events.filter((e) => e.type === type) as Extract<WorkerEvent, { type: T }>[] }
+    trunkline.work(tasks, {
+      keeper: { staleMs: 2000, sweepMs: 200 },
+      heartbeatMs: 300,
+      graceMs: 200,
+      onEvent: (e) => events.push(e),
+      name: queue,
+      ...options,
+    })
+  return {
+    queue,
+    events,
+    task,
+    work,
+    of: <T extends WorkerEvent['type']>(type: T) => events.filter((e) => e.type === type) as Extract<WorkerEvent, { type: T }>[],
+  }
 }
 
-const untilAborted = ({ signal: s }: TaskContext<unknown>) => new Promise((_, reject) => s.addEventListener('abort', () => reject(s.reason)))
+const untilAborted = ({ signal: s }: TaskContext<unknown>) =>
+  new Promise((_, reject) => s.addEventListener('abort', () => reject(s.reason)))
 
 describe('a job', () => {
   test('gets its input as the schema returns it, and its result reaches who waits', async () => {
@@ -35,16 +50,26 @@ describe('a job', () => {
     const who = task(({ job, attempt }) => ({ ...job, attempt }))
     const worker = await work([who])
     const job = await trunkline.enqueue(who, {}, { priority: 3 })
-    expect(await job.result()).toEqual({ id: job.id, task: `${queue}.task`, queue, priority: 3, leaseId: expect.stringMatching(/^\d+$/), attempt: 1 })
+    expect(await job.result()).toEqual({
+      id: job.id,
+      task: `${queue}.task`,
+      queue,
+      priority: 3,
+      leaseId: expect.stringMatching(/^\d+$/),
+      attempt: 1,
+    })
     await worker.stop()
   })
 
   test('that fails is retried with backoff, and fails when its attempts are used up', async () => {
     const { task, work } = scene()
-    const flaky = task(({ attempt }) => {
-      if (attempt < 3) throw new Error(`no luck ${attempt}`)
-      return attempt
-    }, { retry: { attempts: 3, backoff: { curve: 'fixed', delay: 20 } } })
+    const flaky = task(
+      ({ attempt }) => {
+        if (attempt < 3) throw new Error(`no luck ${attempt}`)
+        return attempt
+      },
+      { retry: { attempts: 3, backoff: { curve: 'fixed', delay: 20 } } },
+    )
     const worker = await work([flaky])
     expect(await (await trunkline.enqueue(flaky, {})).result()).toBe(3)
     const hopeless = await trunkline.enqueue(flaky, {}, { maxAttempts: 2 })
@@ -73,24 +98,43 @@ describe('a job', () => {
     const { task, work } = scene()
     const circular: { message: string; cause?: unknown } = { message: 'round' }
     circular.cause = circular
-    const deadly = { get message() { throw new Error('getter') } }
-    const thrown: unknown[] = [null, undefined, 'text', 42, circular, deadly, new Error('x'.repeat(5_000_000)), new Error('nul \0 and \ud800'), Object.create(null)]
+    const deadly = {
+      get message() {
+        throw new Error('getter')
+      },
+    }
+    const thrown: unknown[] = [
+      null,
+      undefined,
+      'text',
+      42,
+      circular,
+      deadly,
+      new Error('x'.repeat(5_000_000)),
+      new Error('nul \0 and \ud800'),
+      Object.create(null),
+    ]
     const returned: unknown[] = [1n, () => 1, Symbol('s'), 'x'.repeat(2_000_000), 'a\0b', '\ud800', Number.NaN, 2 ** 60]
-    const odd = task(({ input }) => {
-      if (input.kind === 'throw') throw thrown[input.i]
-      if (input.kind === 'later') return Promise.reject(thrown[input.i])
-      return returned[input.i]
-    }, { retry: { attempts: 1 } })
+    const odd = task(
+      ({ input }) => {
+        if (input.kind === 'throw') throw thrown[input.i]
+        if (input.kind === 'later') return Promise.reject(thrown[input.i])
+        return returned[input.i]
+      },
+      { retry: { attempts: 1 } },
+    )
     const worker = await work([odd])
     for (const kind of ['throw', 'later']) {
       for (const i of thrown.keys()) {
-        const error = await (await trunkline.enqueue(odd, { kind, i })).result().catch((e) => e)
+        const error: any = await (await trunkline.enqueue(odd, { kind, i })).result().catch((e) => e)
         expect(error).toMatchObject({ code: 'job_failed', cause: { reason: 'attempts_used', message: expect.any(String) } })
         expect(JSON.stringify(error.cause).length).toBeLessThan(32_768)
       }
     }
     for (const i of returned.keys()) {
-      await expect((await trunkline.enqueue(odd, { kind: 'return', i })).result()).rejects.toMatchObject({ cause: { code: 'result_unserialisable', reason: 'fatal' } })
+      await expect((await trunkline.enqueue(odd, { kind: 'return', i })).result()).rejects.toMatchObject({
+        cause: { code: 'result_unserialisable', reason: 'fatal' },
+      })
     }
     await worker.stop()
   })
@@ -111,7 +155,10 @@ describe('a job', () => {
     const job = await trunkline.enqueue(other, {})
     const worker = await work([task(() => 1)])
     await until(() => of('unknown_task').length > 0)
-    expect(await until(async () => ((await job.get()).state === 'pending' ? job.get() : null))).toMatchObject({ reason: 'scheduled', attempt: 0 })
+    expect(await until(async () => ((await job.get()).state === 'pending' ? job.get() : null))).toMatchObject({
+      reason: 'scheduled',
+      attempt: 0,
+    })
     await worker.stop()
   })
 })
@@ -134,7 +181,11 @@ describe('feedback', () => {
     const worker = await work([chatty])
     const job = await trunkline.enqueue(chatty, {})
     const half = await until(async () => ((await job.get()).progress?.percent === 25 ? job.get() : null))
-    expect(half).toMatchObject({ state: 'running', progress: { current: 1250, total: 5000, unit: 'users', stage: 'Processing users', percent: 25 }, outcome: { updates: 3 } })
+    expect(half).toMatchObject({
+      state: 'running',
+      progress: { current: 1250, total: 5000, unit: 'users', stage: 'Processing users', percent: 25 },
+      outcome: { updates: 3 },
+    })
     gate.resolve()
     await job.result()
     expect(await job.get()).toMatchObject({ state: 'completed', progress: { stage: 'Scanning', current: 7, total: null, percent: null } })
@@ -171,7 +222,10 @@ describe('feedback', () => {
 
   test('a logger outside the handler writes into the same log', async () => {
     const { task } = scene()
-    const job = await trunkline.enqueue(task(() => 1), {})
+    const job = await trunkline.enqueue(
+      task(() => 1),
+      {},
+    )
     const log = trunkline.createJobLogger(job.id, 'any')
     log.setStage('Outside')
     log.setProgress(1, 4)
@@ -215,16 +269,22 @@ describe('cancel, timeout, stuck handlers', () => {
     await expect(job.result()).rejects.toMatchObject({ cause: { code: 'timeout' } })
     await replaced.promise
     expect(of('handler_stuck')).toMatchObject([{ jobId: job.id, why: 'timeout' }])
-    expect((await db.rows('select count(*)::int n from trunkline.worker where name = $1', [of('worker_started')[0] ? `scene-${round}` : '']))[0].n).toBe(0)
+    expect(
+      (await db.rows('select count(*)::int n from trunkline.worker where name = $1', [of('worker_started')[0] ? `scene-${round}` : '']))[0]
+        .n,
+    ).toBe(0)
   })
 
   test('a handler that blocks the event loop keeps its lease, and is failed from the heartbeat thread past its grace', async () => {
     const { task, work, queue } = scene()
-    const block = task(({ input }) => {
-      const end = Date.now() + input.ms
-      while (Date.now() < end);
-      return 'woke'
-    }, { timeout: 200, retry: { attempts: 1 } })
+    const block = task(
+      ({ input }) => {
+        const end = Date.now() + input.ms
+        while (Date.now() < end);
+        return 'woke'
+      },
+      { timeout: 200, retry: { attempts: 1 } },
+    )
     const worker = await work([block], { heartbeatMs: 200 })
     const job = await trunkline.enqueue(block, { ms: 3500 })
     await expect(job.result()).rejects.toMatchObject({ cause: { code: 'timeout' } })
@@ -327,7 +387,10 @@ describe('life of a worker', () => {
   test('options are checked by name and value', async () => {
     const { task } = scene()
     const noop = task(() => 1)
-    await expect(trunkline.work([noop], { concurency: 3 } as never)).rejects.toMatchObject({ code: 'unknown_option', message: expect.stringContaining('did you mean "concurrency"') })
+    await expect(trunkline.work([noop], { concurency: 3 } as never)).rejects.toMatchObject({
+      code: 'unknown_option',
+      message: expect.stringContaining('did you mean "concurrency"'),
+    })
     await expect(trunkline.work([noop], { concurrency: 0 })).rejects.toMatchObject({ code: 'invalid_option', field: 'concurrency' })
     await expect(trunkline.work([])).rejects.toMatchObject({ code: 'invalid_option', field: 'tasks' })
   })

@@ -64,7 +64,17 @@ export interface Worker {
 }
 
 const optionNames = [
-  'concurrency', 'queues', 'name', 'version', 'heartbeatMs', 'graceMs', 'drainMs', 'stuck', 'onReplace', 'onEvent', 'pollMs',
+  'concurrency',
+  'queues',
+  'name',
+  'version',
+  'heartbeatMs',
+  'graceMs',
+  'drainMs',
+  'stuck',
+  'onReplace',
+  'onEvent',
+  'pollMs',
 ]
 
 /** How often leases are compared with what is known here. */
@@ -80,9 +90,14 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   checkKeys(options, optionNames, 'work')
   const { concurrency = defaults.concurrency, graceMs = 5000, drainMs = 60_000, heartbeatMs = 10_000, onEvent } = options
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1000) {
-    throw new TrunklineError('invalid_option', { field: 'concurrency', received: show(concurrency), allowed: 'a whole number from 1 to 1000' })
+    throw new TrunklineError('invalid_option', {
+      field: 'concurrency',
+      received: show(concurrency),
+      allowed: 'a whole number from 1 to 1000',
+    })
   }
-  if (tasks.length === 0) throw new TrunklineError('invalid_option', { field: 'tasks', received: 'an empty list', allowed: 'at least one task' })
+  if (tasks.length === 0)
+    throw new TrunklineError('invalid_option', { field: 'tasks', received: 'an empty list', allowed: 'at least one task' })
   const name = options.name ?? `${hostname()}:${process.pid}`
   const emit = (event: WorkerEvent) => onEvent?.(event)
   const onError = (where: string) => (error: Error) => emit({ type: 'database_error', where, error })
@@ -113,7 +128,13 @@ export async function startWorker(database: Database, names: Names, tasks: reado
 
   async function register(): Promise<void> {
     const [row] = await database.run<{ id: number }>(registerStatement, [
-      name, hostname(), process.pid, options.version ?? 'unknown', concurrency, queueNames, tasks.map((t) => t.name),
+      name,
+      hostname(),
+      process.pid,
+      options.version ?? 'unknown',
+      concurrency,
+      queueNames,
+      tasks.map((t) => t.name),
     ])
     workerId = (row as { id: number }).id
     slots.setWorker(workerId)
@@ -139,25 +160,54 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   }
 
   const writer = createFeedbackWriter({ link: feedbackLink, workerId: currentId, onRefused: refused, onError: onError('feedback') })
-  const flusher = createFlusher({ link: completeLink, workerId: currentId, onSettled: settled, onRefused: refused, onError: onError('flush') })
+  const flusher = createFlusher({
+    link: completeLink,
+    workerId: currentId,
+    onSettled: settled,
+    onRefused: refused,
+    onError: onError('flush'),
+  })
 
   function store(job: ClaimedJob, end: End): void {
     const { id, leaseId, queueId, taskId } = job
     if (end.how === 'dropped') settled([{ id, leaseId }])
     else if (end.how === 'completed' || end.how === 'failed' || end.how === 'cancelled') {
       flusher.complete({
-        id, leaseId, queueId, taskId, status: status[end.how], startedAt: end.startedAt, endedAt: end.endedAt,
-        result: end.how === 'completed' ? end.result : null, error: end.how === 'failed' ? end.error : null,
+        id,
+        leaseId,
+        queueId,
+        taskId,
+        status: status[end.how],
+        startedAt: end.startedAt,
+        endedAt: end.endedAt,
+        result: end.how === 'completed' ? end.result : null,
+        error: end.how === 'failed' ? end.error : null,
       })
     } else {
-      flusher.giveUp({ id, leaseId, kind: giveUpKind[end.how === 'retrying' ? 'failed' : end.how], delayMs: end.delayMs, startedAt: end.startedAt, endedAt: end.endedAt, error: end.error })
+      flusher.giveUp({
+        id,
+        leaseId,
+        kind: giveUpKind[end.how === 'retrying' ? 'failed' : end.how],
+        delayMs: end.delayMs,
+        startedAt: end.startedAt,
+        endedAt: end.endedAt,
+        error: end.error,
+      })
     }
   }
 
   function handBack(jobs: readonly { id: number; leaseId: number }[], delayMs = 0): void {
     const now = performance.now()
     for (const { id, leaseId } of jobs) {
-      flusher.giveUp({ id, leaseId, kind: delayMs > 0 ? giveUpKind.snoozed : giveUpKind.handedBack, delayMs, startedAt: now, endedAt: now, error: null })
+      flusher.giveUp({
+        id,
+        leaseId,
+        kind: delayMs > 0 ? giveUpKind.snoozed : giveUpKind.handedBack,
+        delayMs,
+        startedAt: now,
+        endedAt: now,
+        error: null,
+      })
     }
   }
 
@@ -322,18 +372,19 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     }
   }
 
-  let reregistering: Promise<void> | null = null
+  let registering = false
   function lost(id: number): void {
-    if (id !== workerId || stage === 'stopped') return
+    if (id !== workerId || stage === 'stopped' || registering) return
+    registering = true
     emit({ type: 'worker_lost', workerId: id })
     for (const job of buffer.splice(0)) settled([job])
     for (const execution of executions.values()) {
       execution.abort('lease_lost', new TrunklineError('lease_lost', { job: execution.job.id }), graceMs)
     }
-    reregistering ??= register()
+    register()
       .catch(onError('register'))
       .finally(() => {
-        reregistering = null
+        registering = false
         wake()
       })
   }
@@ -353,10 +404,18 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   }
 
   const heartbeat = createHeartbeat({
-    database, name, slots, slotCount: concurrency, everyMs: heartbeatMs, graceMs,
+    database,
+    name,
+    slots,
+    slotCount: concurrency,
+    everyMs: heartbeatMs,
+    graceMs,
     killProcess: options.stuck === 'replace',
     timeoutError: new TrunklineError('timeout', { allowed: 'its limit; the handler blocked the event loop' }),
-    onBeat: () => {}, onLost: lost, onCancel: cancelAll, onError: onError('heartbeat'),
+    onBeat: () => {},
+    onLost: lost,
+    onCancel: cancelAll,
+    onError: onError('heartbeat'),
   })
   const listener = createListener({
     database,
@@ -437,4 +496,3 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     [Symbol.asyncDispose]: stop,
   }
 }
-

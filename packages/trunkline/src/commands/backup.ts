@@ -42,7 +42,14 @@ async function create({ database, label, wait }: { database?: string; label?: st
 async function list(_options: object, command: Command): Promise<void> {
   const backups = await listBackups(backupStorage(settingsOf(command)))
   if (wantsJson(command)) return printJson({ data: backups })
-  const rows = backups.map((b) => [b.filename, b.database, sizeText(b.size), ago(b.createdAt ? new Date(b.createdAt) : null), b.format, b.server])
+  const rows = backups.map((b) => [
+    b.filename,
+    b.database,
+    sizeText(b.size),
+    ago(b.createdAt ? new Date(b.createdAt) : null),
+    b.format,
+    b.server,
+  ])
   printTable(['FILE', 'DATABASE', 'SIZE', 'MADE', 'FORMAT', 'SERVER'], rows, 'no backups; make one with: trunkline backup create')
 }
 
@@ -52,9 +59,17 @@ async function verify(filename: string, _options: object, command: Command): Pro
   else console.log(`${plain(filename)} is whole`)
 }
 
-async function restore(filename: string, { database, replace, wait }: { database: string; replace?: boolean; wait: boolean }, command: Command): Promise<void> {
+async function restore(
+  filename: string,
+  { database, replace, wait }: { database: string; replace?: boolean; wait: boolean },
+  command: Command,
+): Promise<void> {
   await withTrunkline(command, async (trunkline) => {
-    const job = await trunkline.enqueue('backup_restore', { filename, database, replace: replace === true }, { createdBy: 'cli', maxAttempts: 1 })
+    const job = await trunkline.enqueue(
+      'backup_restore',
+      { filename, database, replace: replace === true },
+      { createdBy: 'cli', maxAttempts: 1 },
+    )
     if (!wait) return console.log(wantsJson(command) ? JSON.stringify({ jobId: job.id }) : `job ${job.id}`)
     await follow(trunkline, job.id, { json: wantsJson(command), done: () => `restored into database ${plain(database)}` })
   })

@@ -41,7 +41,16 @@ async function checkFolder(settings: Settings): Promise<Finding[]> {
     return [free < 1e9 ? { ...finding, state: 'warning', cure: 'Make room: below 1 GB the database may stop.' } : finding]
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    return [{ what: 'data directory', state: missing ? 'warning' : 'wrong', found: missing ? `${dataDir} does not exist yet` : (error as Error).message, cure: missing ? 'It is made by: trunkline up (npm start).' : 'Give this user the right to read and write it, or choose another with TRUNKLINE_DATA_DIR.' }]
+    return [
+      {
+        what: 'data directory',
+        state: missing ? 'warning' : 'wrong',
+        found: missing ? `${dataDir} does not exist yet` : (error as Error).message,
+        cure: missing
+          ? 'It is made by: trunkline up (npm start).'
+          : 'Give this user the right to read and write it, or choose another with TRUNKLINE_DATA_DIR.',
+      },
+    ]
   }
 }
 
@@ -52,14 +61,47 @@ async function checkDatabase(settings: Settings): Promise<Finding[]> {
     const begun = Date.now()
     const facts = await serverFacts(database)
     findings.push(ok('database', `PostgreSQL ${facts.version}, answers in ${Date.now() - begun} ms`))
-    if (!facts.fsync || !facts.fullPageWrites) findings.push({ what: 'durability', state: 'wrong', found: `fsync ${facts.fsync ? 'on' : 'off'}, full_page_writes ${facts.fullPageWrites ? 'on' : 'off'}`, cure: 'Switch both on in postgresql.conf: an accepted job could be lost.' })
-    if (facts.readOnly) findings.push({ what: 'database', state: 'wrong', found: 'it is read-only', cure: 'Point DATABASE_URL to the primary.' })
-    const [row] = await database.query(`select (extract(epoch from clock_timestamp()) * 1000)::float8 now, has_database_privilege(current_database(), 'create') may, current_user who`)
+    if (!facts.fsync || !facts.fullPageWrites)
+      findings.push({
+        what: 'durability',
+        state: 'wrong',
+        found: `fsync ${facts.fsync ? 'on' : 'off'}, full_page_writes ${facts.fullPageWrites ? 'on' : 'off'}`,
+        cure: 'Switch both on in postgresql.conf: an accepted job could be lost.',
+      })
+    if (facts.readOnly)
+      findings.push({ what: 'database', state: 'wrong', found: 'it is read-only', cure: 'Point DATABASE_URL to the primary.' })
+    const [row] = await database.query(
+      `select (extract(epoch from clock_timestamp()) * 1000)::float8 now, has_database_privilege(current_database(), 'create') may, current_user who`,
+    )
     const skew = Math.round(row.now - Date.now())
-    findings.push(Math.abs(skew) < 2000 ? ok('clock', `${skew} ms from the database's`) : { what: 'clock', state: 'warning', found: `${skew} ms from the database's`, cure: 'Jobs follow the clock of the database; set both by NTP so that times you read agree.' })
+    findings.push(
+      Math.abs(skew) < 2000
+        ? ok('clock', `${skew} ms from the database's`)
+        : {
+            what: 'clock',
+            state: 'warning',
+            found: `${skew} ms from the database's`,
+            cure: 'Jobs follow the clock of the database; set both by NTP so that times you read agree.',
+          },
+    )
     const state = await schemaState(database)
-    if (state.tooNew) findings.push({ what: 'schema', state: 'wrong', found: `"${settings.schema}" was migrated by a newer version (${state.applied} of ${state.known})`, cure: 'Upgrade this version.' })
-    else if (state.applied < state.known) findings.push({ what: 'schema', state: 'wrong', found: `"${settings.schema}" stands at ${state.applied} of ${state.known}`, cure: row.may || state.applied > 0 ? 'Run: trunkline migrate' : `Run as an administrator: grant create on database current to ${row.who}; then: trunkline migrate` })
+    if (state.tooNew)
+      findings.push({
+        what: 'schema',
+        state: 'wrong',
+        found: `"${settings.schema}" was migrated by a newer version (${state.applied} of ${state.known})`,
+        cure: 'Upgrade this version.',
+      })
+    else if (state.applied < state.known)
+      findings.push({
+        what: 'schema',
+        state: 'wrong',
+        found: `"${settings.schema}" stands at ${state.applied} of ${state.known}`,
+        cure:
+          row.may || state.applied > 0
+            ? 'Run: trunkline migrate'
+            : `Run as an administrator: grant create on database current to ${row.who}; then: trunkline migrate`,
+      })
     else findings.push(ok('schema', `"${settings.schema}" is up to date (${state.applied})`))
     findings.push(dumpFinding(settings, Math.floor(facts.versionNumber / 10_000)))
   } finally {
@@ -73,7 +115,12 @@ function dumpFinding(settings: Settings, major: number): Finding {
   const fit = tools.find((tool) => tool.major >= major)
   if (fit) return ok('pg_dump', `${fit.path} (${fit.version})`)
   const found = tools[0] ? `${tools[0].path} is ${tools[0].version}, too old for PostgreSQL ${major}` : 'none is installed'
-  return { what: 'pg_dump', state: 'warning', found: `${found}; databases up to 150 MB are backed up by the built-in dump`, cure: `Install it for larger ones: apt-get install postgresql-client-${major}` }
+  return {
+    what: 'pg_dump',
+    state: 'warning',
+    found: `${found}; databases up to 150 MB are backed up by the built-in dump`,
+    cure: `Install it for larger ones: apt-get install postgresql-client-${major}`,
+  }
 }
 
 async function checkStorage(settings: Settings): Promise<Finding[]> {
@@ -88,11 +135,18 @@ export function doctorCommand(program: Command): void {
     .description('check versions, folders, database, clock, pg_dump and storage; says how to mend what is wrong')
     .action(async (_options: object, command: Command) => {
       const settings = settingsOf(command)
-      const checks: [string, Check][] = [['versions', checkNode], ['data directory', checkFolder], ['database', checkDatabase], ['storage', checkStorage]]
+      const checks: [string, Check][] = [
+        ['versions', checkNode],
+        ['data directory', checkFolder],
+        ['database', checkDatabase],
+        ['storage', checkStorage],
+      ]
       const findings: Finding[] = []
       for (const [what, check] of checks) findings.push(...(await check(settings).catch((error) => [wrong(what, error)])))
       if (wantsJson(command)) printJson({ data: findings })
-      else for (const { what, state, found, cure } of findings) console.log(`${state.padEnd(7)}  ${what.padEnd(14)}  ${plain(found)}${cure ? `\n${' '.repeat(25)}→ ${plain(cure)}` : ''}`)
+      else
+        for (const { what, state, found, cure } of findings)
+          console.log(`${state.padEnd(7)}  ${what.padEnd(14)}  ${plain(found)}${cure ? `\n${' '.repeat(25)}→ ${plain(cure)}` : ''}`)
       if (findings.some((f) => f.state === 'wrong')) process.exitCode = 1
     })
 }

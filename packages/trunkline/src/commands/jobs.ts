@@ -30,8 +30,21 @@ async function list(options: JobFilter & { state?: JobState }, command: Command)
   await withTrunkline(command, async (trunkline) => {
     const found = await trunkline.list(options)
     if (wantsJson(command)) return printJson({ data: found })
-    const row = (job: JobView) => [job.id, job.task, job.queue, stateText(job), `${job.attempt}/${job.maxAttempts}`, ago(job.createdAt), job.durationMs === null ? null : formatDuration(job.durationMs), job.progress && !isTerminal(job.state) ? progressLine(job) : (job.error?.message ?? '').slice(0, 60)]
-    printTable(['ID', 'TASK', 'QUEUE', 'STATE', 'TRY', 'CREATED', 'TOOK', ''], found.map(row), 'no jobs; make one with: trunkline enqueue <task> <payload>')
+    const row = (job: JobView) => [
+      job.id,
+      job.task,
+      job.queue,
+      stateText(job),
+      `${job.attempt}/${job.maxAttempts}`,
+      ago(job.createdAt),
+      job.durationMs === null ? null : formatDuration(job.durationMs),
+      job.progress && !isTerminal(job.state) ? progressLine(job) : (job.error?.message ?? '').slice(0, 60),
+    ]
+    printTable(
+      ['ID', 'TASK', 'QUEUE', 'STATE', 'TRY', 'CREATED', 'TOOK', ''],
+      found.map(row),
+      'no jobs; make one with: trunkline enqueue <task> <payload>',
+    )
   })
 }
 
@@ -40,15 +53,34 @@ async function showJob(id: string, _options: object, command: Command): Promise<
     const job = await trunkline.get(id)
     if (wantsJson(command)) return printJson(job)
     const rows: [string, unknown][] = [
-      ['job', job.id], ['task', job.task], ['queue', job.queue], ['state', stateText(job)], ['priority', job.priority], ['attempt', `${job.attempt} of ${job.maxAttempts}`],
-      ['progress', job.progress && progressLine(job)], ['outcome', job.outcome && JSON.stringify(job.outcome)],
-      ['created', job.createdAt.toISOString()], ['by', job.createdBy], ['run at', job.runAt.toISOString()], ['started', job.startedAt?.toISOString()], ['finished', job.finishedAt?.toISOString()],
-      ['took', job.durationMs === null ? null : formatDuration(job.durationMs)], ['worker', job.workerId],
-      ['payload', JSON.stringify(job.payload)], ['result', job.result === null ? null : JSON.stringify(job.result)],
-      ['error', job.error?.message], ['hint', job.error?.hint],
+      ['job', job.id],
+      ['task', job.task],
+      ['queue', job.queue],
+      ['state', stateText(job)],
+      ['priority', job.priority],
+      ['attempt', `${job.attempt} of ${job.maxAttempts}`],
+      ['progress', job.progress && progressLine(job)],
+      ['outcome', job.outcome && JSON.stringify(job.outcome)],
+      ['created', job.createdAt.toISOString()],
+      ['by', job.createdBy],
+      ['run at', job.runAt.toISOString()],
+      ['started', job.startedAt?.toISOString()],
+      ['finished', job.finishedAt?.toISOString()],
+      ['took', job.durationMs === null ? null : formatDuration(job.durationMs)],
+      ['worker', job.workerId],
+      ['payload', JSON.stringify(job.payload)],
+      ['result', job.result === null ? null : JSON.stringify(job.result)],
+      ['error', job.error?.message],
+      ['hint', job.error?.hint],
     ]
     for (const [name, value] of rows) if (value !== null && value !== undefined) console.log(`${name.padEnd(9)} ${plain(value)}`)
-    if (job.error?.stack) console.log(job.error.stack.split('\n').map((line) => `  ${plain(line)}`).join('\n'))
+    if (job.error?.stack)
+      console.log(
+        job.error.stack
+          .split('\n')
+          .map((line) => `  ${plain(line)}`)
+          .join('\n'),
+      )
   })
 }
 

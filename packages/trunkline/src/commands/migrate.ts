@@ -18,7 +18,12 @@ export function migrateCommand(program: Command): void {
         const applied = await migrate(database)
         const { known } = await schemaState(database)
         if (wantsJson(command)) printJson({ schema: settings.schema, applied, version: known })
-        else console.log(applied.length > 0 ? `schema "${settings.schema}" migrated: ${applied.join(', ')}` : `schema "${settings.schema}" is up to date (${known})`)
+        else
+          console.log(
+            applied.length > 0
+              ? `schema "${settings.schema}" migrated: ${applied.join(', ')}`
+              : `schema "${settings.schema}" is up to date (${known})`,
+          )
       } finally {
         await database.close()
       }

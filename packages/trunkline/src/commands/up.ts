@@ -39,7 +39,8 @@ function holdDataDir(settings: Settings): () => void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
     const owner = Number(readFileSync(file, 'utf8'))
-    if (turn > 0 || (owner > 0 && isAlive(owner) && runsTrunkline(owner))) throw new TrunklineError('already_running', { where: settings.dataDir, received: owner })
+    if (turn > 0 || (owner > 0 && isAlive(owner) && runsTrunkline(owner)))
+      throw new TrunklineError('already_running', { where: settings.dataDir, received: owner })
     rmSync(file, { force: true })
   }
 }
@@ -70,7 +71,11 @@ async function up(settings: Settings, port: number | undefined, command: Command
   const supervisor = createSupervisor({
     children: [
       { name: 'server', command: process.execPath, args: childArgs('server', command) },
-      { name: 'worker', command: process.execPath, args: [...childArgs('worker', command), '--concurrency', String(settings.worker.concurrency), '--supervised'] },
+      {
+        name: 'worker',
+        command: process.execPath,
+        args: [...childArgs('worker', command), '--concurrency', String(settings.worker.concurrency), '--supervised'],
+      },
     ],
     onEvent: say,
     stopTimeoutMs: settings.worker.drain + 15_000,
@@ -83,12 +88,21 @@ async function up(settings: Settings, port: number | undefined, command: Command
   try {
     if (!settings.databaseUrl) {
       embedded = await startEmbedded({ dataDir: settings.dataDir, ...(port ? { port } : {}) })
-      console.log(`PostgreSQL ${embedded.version} ${embedded.joined ? 'was running already' : 'started'} on ${embedded.host}:${embedded.port}, data in ${settings.dataDir}`)
-      watch = watchDatabase(settings, () => embedded, (next) => {
-        embedded = next
-      })
+      console.log(
+        `PostgreSQL ${embedded.version} ${embedded.joined ? 'was running already' : 'started'} on ${embedded.host}:${embedded.port}, data in ${settings.dataDir}`,
+      )
+      watch = watchDatabase(
+        settings,
+        () => embedded,
+        (next) => {
+          embedded = next
+        },
+      )
     }
-    const database = openDatabase({ connectionString: settings.databaseUrl ?? (embedded as Embedded).connectionString(), schema: settings.schema })
+    const database = openDatabase({
+      connectionString: settings.databaseUrl ?? (embedded as Embedded).connectionString(),
+      schema: settings.schema,
+    })
     const applied = await migrate(database).finally(() => database.close())
     if (applied.length > 0) console.log(`schema "${settings.schema}" migrated: ${applied.join(', ')}`)
     await Promise.race([supervisor.start(), interrupted])

@@ -1,4 +1,16 @@
-import { accessSync, constants, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
@@ -39,7 +51,9 @@ function makeLinks(native: string): void {
 function linked(native: string): boolean {
   const list = join(native, 'pg-symlinks.json')
   if (!existsSync(list)) return true
-  return (JSON.parse(readFileSync(list, 'utf8')) as { target: string }[]).every(({ target }) => existsSync(join(native, target.replace(/^native\//, ''))))
+  return (JSON.parse(readFileSync(list, 'utf8')) as { target: string }[]).every(({ target }) =>
+    existsSync(join(native, target.replace(/^native\//, ''))),
+  )
 }
 
 function writable(folder: string): boolean {
@@ -104,7 +118,11 @@ export function findBinaries(runner: Runner, given?: string): Binaries {
   if (root) {
     const native = existsSync(join(root, 'native')) ? join(root, 'native') : root
     if (existsSync(join(native, 'bin'))) return { bin: join(prepare(native, runner), 'bin') }
-    if (given) throw new TrunklineError('embedded_unavailable', { problem: `there is no bin/ in ${given}`, advice: 'Name a folder that holds bin/postgres.' })
+    if (given)
+      throw new TrunklineError('embedded_unavailable', {
+        problem: `there is no bin/ in ${given}`,
+        advice: 'Name a folder that holds bin/postgres.',
+      })
   }
   const bin = onPath()
   if (bin) return { bin }

@@ -24,7 +24,10 @@ export function placesIn(dataDir: string, runner: Runner): Places {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw unavailable(`the data directory ${dataDir} cannot be made (${(error as Error).message})`, 'Choose another one with TRUNKLINE_DATA_DIR.')
+    throw unavailable(
+      `the data directory ${dataDir} cannot be made (${(error as Error).message})`,
+      'Choose another one with TRUNKLINE_DATA_DIR.',
+    )
   }
   const places = knownPlaces(dataDir)
   if (!runner.dropped || existsSync(places.cluster)) return places
@@ -80,15 +83,34 @@ export async function ensureCluster(places: Places, binaries: Binaries, runner: 
     giveTo(fresh, runner)
     writeFileSync(pwfile, password, { mode: 0o600 })
     giveTo(pwfile, runner)
-    const args = ['-D', fresh, '-U', 'trunkline', `--pwfile=${pwfile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--data-checksums', '--no-instructions']
-    await run(join(binaries.bin, 'initdb'), args, { ...asRunner(runner), cwd: '/', timeout: 60_000, env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' } })
+    const args = [
+      '-D',
+      fresh,
+      '-U',
+      'trunkline',
+      `--pwfile=${pwfile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--data-checksums',
+      '--no-instructions',
+    ]
+    await run(join(binaries.bin, 'initdb'), args, {
+      ...asRunner(runner),
+      cwd: '/',
+      timeout: 60_000,
+      env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
+    })
     rmSync(cluster, { recursive: true, force: true })
     writeFileSync(places.password, password, { mode: 0o600 })
     renameSync(fresh, cluster)
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true })
     const { stderr, message } = error as { stderr?: string; message: string }
-    throw unavailable(`initdb failed: ${(stderr || message).trim().slice(-1000)}`, 'Check that there is room and that the folder is writable: trunkline doctor.')
+    throw unavailable(
+      `initdb failed: ${(stderr || message).trim().slice(-1000)}`,
+      'Check that there is room and that the folder is writable: trunkline doctor.',
+    )
   } finally {
     rmSync(pwfile, { force: true })
   }

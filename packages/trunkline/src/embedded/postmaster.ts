@@ -52,7 +52,10 @@ export function removeStale(cluster: string): void {
 }
 
 /** Waits until `look` answers something; null when `ms` are over. */
-export async function waitFor<T>(look: () => T | null | undefined | false | Promise<T | null | undefined | false>, ms: number): Promise<T | null> {
+export async function waitFor<T>(
+  look: () => T | null | undefined | false | Promise<T | null | undefined | false>,
+  ms: number,
+): Promise<T | null> {
   const end = Date.now() + ms
   for (let pause = 5; ; pause = Math.min(100, pause * 1.3)) {
     const found = await look()

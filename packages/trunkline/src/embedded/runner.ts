@@ -17,7 +17,9 @@ export function findRunner(): Runner {
   const gid = process.getgid?.() ?? -1
   if (uid !== 0) return { uid, gid, dropped: false }
   try {
-    const line = readFileSync('/etc/passwd', 'utf8').split('\n').find((l) => l.startsWith('postgres:'))
+    const line = readFileSync('/etc/passwd', 'utf8')
+      .split('\n')
+      .find((l) => l.startsWith('postgres:'))
     const [, , user, group] = line?.split(':') ?? []
     if (user && group) return { uid: Number(user), gid: Number(group), dropped: true }
   } catch {
