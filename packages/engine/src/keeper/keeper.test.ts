@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import { testDatabase, until } from '../../../../test/support/database.ts'
+import { defineTask } from '../jobs/define-task.ts'
+import { createKeeper, type KeeperEvent } from './keeper.ts'
+
+const db = await testDatabase()
+const trunkline = await db.connect()
+const noop = defineTask('noop', { run: () => {} })
+await trunkline.enqueue(noop, {})
+
+describe('the keeper', () => {
+  test('of three, one leads; when it stops the next takes over at once, when it dies after its lease', async () => {
+    const keepers = [1, 2, 3].map(() => createKeeper(db.open(), { leaseMs: 600 }))
+    for (const keeper of keepers) keeper.start()
+    const leader = await until(() => keepers.find((k) => k.leading()))
+    expect(keepers.filter((k) => k.leading())).toHaveLength(1)
+    await leader.stop()
+    await leader.stop()
+    const next = await until(() => keepers.find((k) => k.leading()))
+    expect(next).not.toBe(leader)
+    // a dead leader renews no more: somebody else's row in the table stands for it
+    await db.rows(`update trunkline.leader set holder = 'somebody dead', until = now() + interval '300 ms'`)
+    await until(() => keepers.every((k) => !k.leading()))
+    await until(() => keepers.some((k) => k.leading()))
+    const [row] = await db.rows(`select fence::int from trunkline.leader where name = 'keeper'`)
+    expect(row.fence).toBeGreaterThanOrEqual(3)
+    await Promise.all(keepers.map((k) => k.stop()))
+  })
+
+  test('promotes a job when its time has come', async () => {
+    const keeper = createKeeper(db.open())
+    keeper.start()
+    const job = await trunkline.enqueue(noop, {}, { delay: 300 })
+    expect((await job.get()).reason).toBe('scheduled')
+    await until(async () => (await job.get()).reason === 'due')
+    const [row] = await db.rows('select extract(epoch from now() - run_at)::float8 late from trunkline.job where id = $1', [job.id])
+    expect(row.late).toBeLessThan(2)
+    await keeper.stop()
+  })
+
+  test('adds up the counters without changing their sum', async () => {
+    await trunkline.enqueueMany(noop, new Array(50).fill(0))
+    const sum = async () => (await db.rows(`select sum(n)::int n from (select n from trunkline.stat union all select n from trunkline.stat_delta) s`))[0].n
+    const before = await sum()
+    const keeper = createKeeper(db.open())
+    await keeper.runOnce()
+    expect(await sum()).toBe(before)
+    expect(await db.rows('select from trunkline.stat_delta')).toEqual([])
+    await trunkline.enqueue(noop, {})
+    await keeper.runOnce()
+    expect(await sum()).toBe(before + 1)
+    await keeper.stop()
+  })
+
+  test('keeps partitions ahead of the ids', async () => {
+    await db.rows(`select setval('trunkline.id', 1900000)`)
+    const keeper = createKeeper(db.open())
+    await keeper.runOnce()
+    await db.rows(`select setval('trunkline.id', 3900000)`)
+    expect(Number((await trunkline.enqueue(noop, {})).id)).toBeGreaterThan(3_900_000)
+    await keeper.runOnce()
+    const [row] = await db.rows(`select count(*)::int n from pg_inherits where inhparent = 'trunkline.outcome'::regclass`)
+    expect(row.n).toBe(12)
+    await keeper.stop()
+  })
+
+  test('asks again where a cancellation went to a worker that no longer has the job, and clears what is over', async () => {
+    const job = await trunkline.enqueue(noop, {})
+    await db.rows(`insert into trunkline.cancel_wanted(id, worker_id, at) values ($1, 4711, now() - interval '5 s')`, [job.id])
+    const keeper = createKeeper(db.open())
+    await keeper.runOnce()
+    expect((await job.get()).state).toBe('cancelled')
+    await keeper.runOnce()
+    expect(await db.rows('select from trunkline.cancel_wanted')).toEqual([])
+    await keeper.stop()
+  })
+
+  test('reports a database that is away, and goes on when it is back', async () => {
+    const events: KeeperEvent[] = []
+    const keeper = createKeeper(db.open(), { leaseMs: 300, onEvent: (e) => events.push(e) })
+    keeper.start()
+    await until(() => keeper.leading())
+    await db.rows(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'trunkline keeper' and datname = current_database()`)
+    const job = await trunkline.enqueue(noop, {}, { delay: 200 })
+    await until(async () => (await job.get()).reason === 'due')
+    await keeper.stop()
+  })
+})
