@@ -181,10 +181,7 @@ async function prepareDatabase(url: string): Promise<string> {
     const { rows } = await client.query(
       `select current_setting('server_version') v, exists(select from pg_database where datname = 'trunkline') found`,
     )
-    if (!rows[0].found)
-      await client.query('create database trunkline').catch((error) => {
-        if (error.code !== '42P04') throw error
-      })
+    if (!rows[0].found) await makeDatabase(client)
     return rows[0].v
   } catch (error) {
     throw unavailable(
@@ -194,6 +191,12 @@ async function prepareDatabase(url: string): Promise<string> {
   } finally {
     await client.end().catch(() => {})
   }
+}
+
+async function makeDatabase(client: pg.Client): Promise<void> {
+  // role and schema have the same name: people's own tables would land in the schema of the queue
+  await client.query('alter role trunkline set search_path = public')
+  await client.query('create database trunkline')
 }
 
 async function stopServer(pid: number, places: Places): Promise<void> {

@@ -1,14 +1,42 @@
 import { describe, expect, test } from 'vitest'
-import { formatDuration, isTrunklineError, jobStates, nearest, percentOf, progressText, show, TrunklineError, toMilliseconds } from '../index.ts'
+import {
+  formatDuration,
+  isTrunklineError,
+  jobStates,
+  nearest,
+  percentOf,
+  progressText,
+  show,
+  TrunklineError,
+  toMilliseconds,
+} from '../index.ts'
 
 describe('durations', () => {
-  test.each([['500ms', 500], ['30s', 30_000], ['2m', 120_000], ['1.5h', 5_400_000], ['1d', 86_400_000], [250, 250], [0, 0]])('%s is %d ms', (text, ms) => {
+  test.each([
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['2m', 120_000],
+    ['1.5h', 5_400_000],
+    ['1d', 86_400_000],
+    [250, 250],
+    [0, 0],
+  ])('%s is %d ms', (text, ms) => {
     expect(toMilliseconds(text, 'x')).toBe(ms)
   })
-  test.each(['', '2', '2 parsecs', '-1s', -1, Number.NaN, Number.POSITIVE_INFINITY, '9'.repeat(300), null, {}, '4000d'])('%s is refused', (text) => {
-    expect(() => toMilliseconds(text as never, 'timeout')).toThrow(expect.objectContaining({ code: 'invalid_duration', field: 'timeout' }))
-  })
-  test.each([[850, '850 ms'], [12_400, '12.4 s'], [135_000, '2m15s'], [11_040_000, '3h04m']])('%d ms reads %s', (ms, text) => expect(formatDuration(ms)).toBe(text))
+  test.each(['', '2', '2 parsecs', '-1s', -1, Number.NaN, Number.POSITIVE_INFINITY, '9'.repeat(300), null, {}, '4000d'])(
+    '%s is refused',
+    (text) => {
+      expect(() => toMilliseconds(text as never, 'timeout')).toThrow(
+        expect.objectContaining({ code: 'invalid_duration', field: 'timeout' }),
+      )
+    },
+  )
+  test.each([
+    [850, '850 ms'],
+    [12_400, '12.4 s'],
+    [135_000, '2m15s'],
+    [11_040_000, '3h04m'],
+  ])('%d ms reads %s', (ms, text) => expect(formatDuration(ms)).toBe(text))
 })
 
 test('the nearest word is found, and only a near one', () => {

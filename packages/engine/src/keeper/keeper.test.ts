@@ -40,7 +40,8 @@ describe('the keeper', () => {
 
   test('adds up the counters without changing their sum', async () => {
     await trunkline.enqueueMany(noop, new Array(50).fill(0))
-    const sum = async () => (await db.rows(`select sum(n)::int n from (select n from trunkline.stat union all select n from trunkline.stat_delta) s`))[0].n
+    const sum = async () =>
+      (await db.rows(`select sum(n)::int n from (select n from trunkline.stat union all select n from trunkline.stat_delta) s`))[0].n
     const before = await sum()
     const keeper = createKeeper(db.open())
     await keeper.runOnce()
@@ -80,7 +81,9 @@ describe('the keeper', () => {
     const keeper = createKeeper(db.open(), { leaseMs: 300, onEvent: (e) => events.push(e) })
     keeper.start()
     await until(() => keeper.leading())
-    await db.rows(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'trunkline keeper' and datname = current_database()`)
+    await db.rows(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'trunkline keeper' and datname = current_database()`,
+    )
     const job = await trunkline.enqueue(noop, {}, { delay: 200 })
     await until(async () => (await job.get()).reason === 'due')
     await keeper.stop()

@@ -14,7 +14,9 @@ test('hears what is sent, proves itself by an echo, and says so when it missed s
   await until(() => gaps === 1)
   await db.rows(`select pg_notify('trunkline', 'w')`)
   await until(() => heard.includes('w'))
-  await db.rows(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'trunkline listen' and datname = current_database()`)
+  await db.rows(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'trunkline listen' and datname = current_database()`,
+  )
   await until(() => gaps === 2)
   await until(() => listener.proven())
   // anybody may notify: garbage is handed over as a hint and hurts nobody

@@ -61,7 +61,10 @@ describe('migrations', () => {
     const url = new URL(db.url)
     url.username = role
     url.password = 'poor'
-    await expect(migrate(db.open({ connectionString: url.href }))).rejects.toMatchObject({ code: 'migration_failed', message: expect.stringContaining('permission denied') })
+    await expect(migrate(db.open({ connectionString: url.href }))).rejects.toMatchObject({
+      code: 'migration_failed',
+      message: expect.stringContaining('permission denied'),
+    })
     expect(await db.rows(`select from pg_namespace where nspname = 'trunkline'`)).toEqual([])
     await onServer(`drop role ${role}`)
   })
@@ -75,8 +78,16 @@ describe('connecting', () => {
       change(url)
       return db.connect({ connectionString: url.href, connectTimeoutMs: 2000 })
     }
-    await expect(wrong((u) => { u.port = '1' })).rejects.toMatchObject({ code: 'database_unavailable', status: 503 })
-    await expect(wrong((u) => { u.pathname = '/nowhere' })).rejects.toMatchObject({ code: 'database_unavailable' })
+    await expect(
+      wrong((u) => {
+        u.port = '1'
+      }),
+    ).rejects.toMatchObject({ code: 'database_unavailable', status: 503 })
+    await expect(
+      wrong((u) => {
+        u.pathname = '/nowhere'
+      }),
+    ).rejects.toMatchObject({ code: 'database_unavailable' })
     await expect(db.connect({ conectionString: 'x' } as never)).rejects.toMatchObject({ code: 'unknown_option' })
     await expect(db.connect({ connectionString: '' })).rejects.toMatchObject({ code: 'invalid_option' })
   })
