@@ -13,7 +13,10 @@ export default defineConfig({
     projects: [
       { ...common, test: { ...test, name: 'postgresql 18', include: ['packages/**/*.test.ts', 'test/**/*.test.ts'] } },
       // the statements again on the oldest version that is promised
-      { ...common, test: { ...test, name: 'postgresql 15', include: ['packages/engine/src/**/*.test.ts'] } },
+      {
+        ...common,
+        test: { ...test, name: 'postgresql 15', include: ['packages/engine/src/**/*.test.ts', 'packages/tasks/src/backup.test.ts'] },
+      },
     ],
   },
 })

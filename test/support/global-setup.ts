@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,6 +8,8 @@ import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { migrate, openDatabase } from '../../packages/engine/src/postgres/index.ts'
 import { startEmbedded } from '../../packages/trunkline/src/embedded.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -19,6 +22,8 @@ declare module 'vitest' {
 
 /** One server per run and major version: a given one, or the embedded one. A database per test file is copied from a template. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // journeys and examples use what people install: the build
+  if (!project.name.includes('15')) execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   const major = project.name.includes('15') ? 15 : 18
   const given = process.env[major === 15 ? 'TRUNKLINE_TEST_DATABASE_URL_15' : 'TRUNKLINE_TEST_DATABASE_URL']
   let stop = async () => {}
@@ -51,7 +56,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 function pg15(): string {
-  const folder = fileURLToPath(new URL('../../node_modules/pg15', import.meta.url))
+  const folder = join(root, 'node_modules', 'pg15')
   if (!existsSync(join(folder, 'native'))) throw new Error('the npm alias pg15 has no binaries for this platform')
   return folder
 }

@@ -105,7 +105,7 @@ table lease with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor
 
 table log partitioned by RANGE (job_id)
   job_id bigint not null
-  no bigint not null default nextval('log_no'::regclass)
+  no bigint not null default nextval('trunkline.log_no'::regclass)
   attempt smallint not null
   at timestamp with time zone not null
   level smallint not null

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll } from 'vitest'
+import { isAlive } from '../../packages/trunkline/src/embedded/postmaster.ts'
+import { until } from './database.ts'
+
+const bin = fileURLToPath(new URL('../../packages/trunkline/bin/trunkline.js', import.meta.url))
+
+/** What a command printed and how it ended. */
+export interface Ran {
+  code: number | null
+  out: string
+  err: string
+}
+
+/** An installation of its own: a folder with its data directory, where commands are run as a user types them. */
+export interface Installation {
+  readonly folder: string
+  readonly dataDir: string
+  run(args: string[], options?: { env?: NodeJS.ProcessEnv; input?: string }): Promise<Ran>
+  /** Starts `trunkline up` and waits until it is ready. */
+  up(): Promise<{ child: ChildProcess; output: () => string }>
+  /** Numbers of all processes that belong to it, the database server's among them. */
+  pids(): number[]
+}
+
+/** Makes an {@link Installation}; everything of it is gone after the tests of the file. */
+export function installation(environment: NodeJS.ProcessEnv = {}): Installation {
+  const folder = mkdtempSync(join(tmpdir(), 'trunkline installation '))
+  const dataDir = join(folder, '.trunkline')
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(TRUNKLINE|DATABASE|PG|VITEST|NODE_)/.test(name)))
+  const baseEnv = { ...clean, ...environment }
+
+  function start(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+    return spawn(process.execPath, [bin, ...args], { cwd: folder, env: { ...baseEnv, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+  }
+
+  function pids(): number[] {
+    const own = readFileSafe(join(dataDir, 'up.lock'))
+    const postmaster = Number(readFileSafe(join(dataDir, 'postgres', 'postmaster.pid')).split('\n')[0])
+    const up = Number(own)
+    const children = up > 0 ? readFileSafe(`/proc/${up}/task/${up}/children`).split(' ').map(Number) : []
+    const grandchildren = children.flatMap((pid) => readFileSafe(`/proc/${pid}/task/${pid}/children`).split(' ').map(Number))
+    return [...new Set([up, ...children, ...grandchildren, postmaster])].filter((pid) => pid > 0 && isAlive(pid))
+  }
+
+  afterAll(async () => {
+    for (const pid of pids()) process.kill(pid, 'SIGKILL')
+    await until(() => pids().length === 0)
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  return {
+    folder,
+    dataDir,
+    pids,
+    async run(args, { env, input = '' } = {}) {
+      const child = start(args, env)
+      let out = ''
+      let err = ''
+      child.stdout?.on('data', (text) => {
+        out += text
+      })
+      child.stderr?.on('data', (text) => {
+        err += text
+      })
+      child.stdin?.end(input)
+      const code = await new Promise<number | null>((done) => child.once('close', done))
+      return { code, out, err }
+    },
+    async up() {
+      const child = start(['up'])
+      let text = ''
+      child.stdout?.on('data', (part) => {
+        text += part
+      })
+      child.stderr?.on('data', (part) => {
+        text += part
+      })
+      await until(() => text.includes('Trunkline is ready') || child.exitCode !== null, 'Trunkline is ready', 60_000)
+      if (!text.includes('Trunkline is ready')) throw new Error(text)
+      return { child, output: () => text }
+    },
+  }
+}
+
+function readFileSafe(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
