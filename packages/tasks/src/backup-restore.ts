@@ -121,6 +121,8 @@ async function restoreSql(environment: TaskEnvironment, path: string, database: 
   const sql = Buffer.concat(chunks)
     .toString('utf8')
     .replace(/^\\(un)?restrict .*$/gm, '')
+    // the built-in dump writes the preamble of PostgreSQL 18; servers before 17 do not know this setting
+    .replace(/^SET transaction_timeout = 0;\n/m, '')
   await withClient({ connectionString: environment.connectionString, name: 'restore', database, signal }, async (client) => {
     try {
       await client.query(sql)

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import pg from 'pg'
-import { type Binaries, findBinaries } from './embedded/binaries.ts'
-import { ensureCluster, knownPlaces, type Places, placesIn, readPassword, unavailable } from './embedded/cluster.ts'
-import { isAlive, readPostmaster, removeStale, servesCluster, waitFor } from './embedded/postmaster.ts'
-import { asRunner, findRunner, type Runner } from './embedded/runner.ts'
+import { findBinaries } from './embedded/binaries.ts'
+import { ensureCluster, knownPlaces, type Places, placesIn, readPassword } from './embedded/cluster.ts'
+import { type Postmaster, readPostmaster, removeStale, servesCluster, waitFor } from './embedded/postmaster.ts'
+import { findRunner, type Runner } from './embedded/runner.ts'
+import { findRunning, host, launch, readyWithinMs, stopServer } from './embedded/server.ts'
 import { withStartLock } from './embedded/start-lock.ts'
+import { explained, unavailable } from './embedded/trouble.ts'
 
 /** Options of {@link startEmbedded}. */
 export interface EmbeddedOptions {
@@ -36,131 +35,85 @@ export interface Embedded {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-const host = '127.0.0.1'
-
-/** ENGINE's figures were measured with these; durability is the default of PostgreSQL and said here so that nothing turns it off. */
-const defaultSettings: Record<string, string> = {
-  listen_addresses: host,
-  unix_socket_directories: '',
-  fsync: 'on',
-  synchronous_commit: 'on',
-  full_page_writes: 'on',
-  jit: 'off',
-  shared_buffers: '256MB',
-  max_wal_size: '4GB',
-  checkpoint_timeout: '15min',
-  max_connections: '200',
-  password_encryption: 'scram-sha-256',
-  log_min_messages: 'warning',
-  log_checkpoints: 'off',
-  timezone: 'UTC',
-  log_timezone: 'UTC',
-}
-
 /**
- * Starts the embedded PostgreSQL, or joins it when it runs already. Works as root (the server itself then runs as `postgres`
- * or nobody) and as an ordinary user, after any kill of any part. It listens on the loopback address only; the password is
- * random and in a file that only we can read.
+ * Starts the embedded PostgreSQL, or joins it when it runs already (then with the port and settings that it has). Works as
+ * root (the server itself then runs as the owner of its data, `postgres` or nobody) and as an ordinary user, from any current
+ * folder, after any kill of any part. It listens on the loopback address only; the password is random and in a file that only
+ * we can read. The server outlives this process: end it with `stop`.
+ *
+ * In the data directory: `postgres/` (the data), `postgres.log`, `postgres.password`, `postgres.port`, `start.lock` while a
+ * start is under way. As root below a folder that others cannot enter, `postgres.location` names where the data is instead: a
+ * folder `cluster-…` in `TRUNKLINE_CACHE_DIR`, else `/var/cache/trunkline`. The data directory is made with mode 0700; when
+ * root starts, 0711, so that the server's user can pass through.
  * @throws `embedded_unavailable` with what is wrong and what to do
+ * @example await using database = await startEmbedded({ dataDir: '.trunkline' })
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const dataDir = resolve(options.dataDir)
-  const runner = findRunner()
-  const binaries = findBinaries(runner, options.binaries)
-  const places = placesIn(dataDir, runner)
-  const started = await withStartLock(places.lock, 60_000, () => startLocked(options, places, binaries, runner))
-  if (!started) throw unavailable(`another start has held ${places.lock} for a minute`, 'Wait for it, or end that process.')
-  return started
+  try {
+    const runner = findRunner(knownPlaces(dataDir).cluster)
+    const { lock } = placesIn(dataDir, runner)
+    const started = await withStartLock(lock, readyWithinMs, () => startLocked(options, dataDir, runner))
+    if (started) return started
+  } catch (error) {
+    throw explained(error, dataDir)
+  }
+  throw unavailable(`another start for ${dataDir} does not end`, `Wait for it, or end that process; its number is in start.lock.`)
 }
 
 /**
  * Finds the embedded server that runs for a data directory, such as from a second terminal.
  * @returns null when none runs
+ * @throws `embedded_unavailable` when this user may not read its password
  */
 export async function findEmbedded({ dataDir }: { dataDir: string }): Promise<Pick<Embedded, 'connectionString' | 'pid' | 'port'> | null> {
-  const places = knownPlaces(resolve(dataDir))
-  const password = readPassword(places)
-  const found = readPostmaster(places.cluster)
-  if (!password || !found || !servesCluster(found.pid, places.cluster)) return null
-  return { pid: found.pid, port: found.port, connectionString: urlWith(password, found.port) }
+  try {
+    const places = knownPlaces(resolve(dataDir))
+    const password = readPassword(places)
+    const found = readPostmaster(places.cluster)
+    if (!password || !found || !servesCluster(found.pid, places.cluster)) return null
+    return { pid: found.pid, port: found.port, connectionString: urlWith(password, found.port) }
+  } catch (error) {
+    throw explained(error, resolve(dataDir))
+  }
 }
 
 function urlWith(password: string, port: number): (database?: string) => string {
   return (database = 'trunkline') => `postgres://trunkline:${password}@${host}:${port}/${encodeURIComponent(database)}`
 }
 
-async function startLocked(options: EmbeddedOptions, places: Places, binaries: Binaries, runner: Runner): Promise<Embedded> {
-  const { cluster } = places
-  const there = readPostmaster(cluster)
-  if (there && servesCluster(there.pid, cluster)) {
-    const ready = await waitFor(() => readPostmaster(cluster)?.ready ?? false, 60_000)
-    if (ready) return await handle(places, there.pid, there.port, true)
-    throw unavailable(`the server ${there.pid} does not become ready${tail(places)}`, 'End that process and start again.')
-  }
+async function startLocked(options: EmbeddedOptions, dataDir: string, runner: Runner): Promise<Embedded> {
+  // again: another start may have decided meanwhile where the cluster lives
+  const places = placesIn(dataDir, runner)
+  const joined = await join(places)
+  if (joined) return joined
+  const binaries = await findBinaries(runner, options.binaries)
   await ensureCluster(places, binaries, runner)
   // left by a server that was killed, or its number belongs to something else by now
-  removeStale(cluster)
-  const port = options.port ?? (await choosePort(places))
-  const pid = await launch(options, places, binaries, runner, port)
-  writeFileSync(places.port, String(port), { mode: 0o600 })
-  return await handle(places, pid, port, false)
+  removeStale(places.cluster)
+  const order = { places, binaries, runner, settings: options.settings ?? {} }
+  const started = await launch(options.port === undefined ? order : { ...order, port: options.port })
+  try {
+    return await handle(places, started, false)
+  } catch (error) {
+    await stopServer(started.pid, places)
+    throw error
+  }
 }
 
-async function choosePort(places: Places): Promise<number> {
-  const before = existsSync(places.port) ? Number(readFileSync(places.port, 'utf8')) : 0
-  return (await tryPort(before)) ?? (await tryPort(0)) ?? 0
+async function join(places: Places): Promise<Embedded | null> {
+  const running = await findRunning(places)
+  if (!running) return null
+  try {
+    return await handle(places, running, true)
+  } catch (error) {
+    // one that was just killed, or is stopping, looks alive for another moment
+    if (!(await waitFor(() => !servesCluster(running.pid, places.cluster), 2000))) throw error
+    return await join(places)
+  }
 }
 
-function tryPort(port: number): Promise<number | null> {
-  return new Promise((done) => {
-    const server = createServer()
-    server.once('error', () => done(null))
-    server.listen(port, host, () => {
-      const { port: got } = server.address() as { port: number }
-      server.close(() => done(got))
-    })
-  })
-}
-
-async function launch(options: EmbeddedOptions, places: Places, binaries: Binaries, runner: Runner, port: number): Promise<number> {
-  if (existsSync(places.log) && statSync(places.log).size > 10 * 1024 * 1024) truncateSync(places.log, 0)
-  const settings = { ...defaultSettings, port: String(port), ...options.settings }
-  const args = ['-D', places.cluster, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
-  // a pipe would die with us and take the server's messages along
-  const log = openSync(places.log, 'a', 0o600)
-  const child = spawn(join(binaries.bin, 'postgres'), args, {
-    ...asRunner(runner),
-    cwd: '/',
-    detached: true,
-    stdio: ['ignore', log, log],
-    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
-  })
-  closeSync(log)
-  let ended: string | null = null
-  child.once('error', (error) => {
-    ended = error.message
-  })
-  child.once('exit', (code, signal) => {
-    ended = `it ended with ${signal ?? code}`
-  })
-  child.unref()
-  const ready = await waitFor(() => {
-    if (ended) return true
-    const said = readPostmaster(places.cluster)
-    return said?.pid === child.pid && said?.ready
-  }, 120_000)
-  if (ready && !ended && child.pid) return child.pid
-  if (!ended) child.kill('SIGKILL')
-  throw unavailable(`the server did not start: ${ended ?? 'no answer for two minutes'}${tail(places)}`, `Read ${places.log}.`)
-}
-
-function tail(places: Places): string {
-  if (!existsSync(places.log)) return ''
-  const lines = readFileSync(places.log, 'utf8').trim().split('\n').slice(-5)
-  return `; its last words: ${lines.join(' | ').slice(-1500)}`
-}
-
-async function handle(places: Places, pid: number, port: number, joined: boolean): Promise<Embedded> {
+async function handle(places: Places, { pid, port }: Postmaster, joined: boolean): Promise<Embedded> {
   const password = readPassword(places)
   if (!password) throw unavailable(`${places.password} is missing`, 'Restore the file, or move the data directory away to begin anew.')
   const connectionString = urlWith(password, port)
@@ -173,41 +126,23 @@ async function handle(places: Places, pid: number, port: number, joined: boolean
   return { connectionString, host, port, pid, version, joined, stop, [Symbol.asyncDispose]: stop }
 }
 
+/** Makes the database `trunkline` if it is missing. @returns the version of the server */
 async function prepareDatabase(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, query_timeout: 30_000 })
   client.on('error', () => {})
   try {
-    await client.connect()
+    await client.connect().catch((error: Error) => {
+      throw unavailable(
+        `the server runs but does not let us in: ${error.message}`,
+        'If its password file was lost, move the data directory away to begin anew.',
+      )
+    })
     const { rows } = await client.query(
       `select current_setting('server_version') v, exists(select from pg_database where datname = 'trunkline') found`,
     )
-    if (!rows[0].found) await makeDatabase(client)
+    if (!rows[0].found) await client.query('create database trunkline')
     return rows[0].v
-  } catch (error) {
-    throw unavailable(
-      `the server runs but does not let us in: ${(error as Error).message}`,
-      'If its password file was lost, move the data directory away to begin anew.',
-    )
   } finally {
     await client.end().catch(() => {})
   }
-}
-
-async function makeDatabase(client: pg.Client): Promise<void> {
-  // role and schema have the same name: people's own tables would land in the schema of the queue
-  await client.query('alter role trunkline set search_path = public')
-  await client.query('create database trunkline')
-}
-
-async function stopServer(pid: number, places: Places): Promise<void> {
-  const gone = () => !servesCluster(pid, places.cluster)
-  const tell = (signal: NodeJS.Signals) => {
-    if (!gone()) process.kill(pid, signal)
-  }
-  tell('SIGINT')
-  if (await waitFor(gone, 30_000)) return
-  tell('SIGQUIT')
-  if (await waitFor(gone, 10_000)) return
-  tell('SIGKILL')
-  await waitFor(() => !isAlive(pid), 5000)
 }

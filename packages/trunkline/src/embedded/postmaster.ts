@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** What `postmaster.pid` says. */
@@ -7,6 +8,8 @@ export interface Postmaster {
   readonly port: number
   readonly ready: boolean
 }
+
+const hasProc = existsSync('/proc/self/stat')
 
 /** Reads `postmaster.pid`, or null when there is none that makes sense. */
 export function readPostmaster(cluster: string): Postmaster | null {
@@ -20,6 +23,16 @@ export function readPostmaster(cluster: string): Postmaster | null {
   }
 }
 
+/** Fields of /proc/<pid>/stat from the state on; the name before them may hold spaces and brackets. */
+function statOf(pid: number): string[] | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return null
+  }
+}
+
 /** Is there a process of this number that is more than a zombie? In a container nobody may ever reap a killed postmaster. */
 export function isAlive(pid: number): boolean {
   try {
@@ -27,11 +40,28 @@ export function isAlive(pid: number): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
+  if (!hasProc) return true
+  const state = statOf(pid)?.[0]
+  return state !== undefined && state !== 'Z' && state !== 'X'
+}
+
+/**
+ * Number and start time of a process: in a container that starts again the numbers are the same ones.
+ * @returns null when no such process lives
+ */
+export function identityOf(pid: number): string | null {
+  if (!isAlive(pid)) return null
+  return `${pid} ${(hasProc && statOf(pid)?.[19]) || ''}`.trim()
+}
+
+/** Is `pid` a PostgreSQL that works in this folder? It always does so with the cluster as its current folder. */
+function worksIn(pid: number, real: string): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z'
+    // the program may have been replaced on disk by an update while it runs
+    const program = readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, '')
+    return program.endsWith('/postgres') && readlinkSync(`/proc/${pid}/cwd`) === real
   } catch {
-    return !existsSync('/proc/self/stat')
+    return false
   }
 }
 
@@ -39,16 +69,39 @@ export function isAlive(pid: number): boolean {
 export function servesCluster(pid: number, cluster: string): boolean {
   if (!isAlive(pid)) return false
   try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    return words.some((w) => w.endsWith('postgres') || w.includes('postgres.exe')) && words.includes(cluster)
+    // by the folder and not by the words of its command line: the same folder may be named through a link
+    if (hasProc) return worksIn(pid, realpathSync(cluster))
+    if (process.platform === 'win32') return true
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes('postgres')
   } catch {
-    return !existsSync('/proc/self/stat')
+    return false
   }
 }
 
-/** Takes away the `postmaster.pid` of a server that is gone. */
+/** Every living process of the server of `cluster`; an empty list where the system does not tell. */
+export function processesOf(cluster: string): number[] {
+  if (!hasProc || !existsSync(cluster)) return []
+  const real = realpathSync(cluster)
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && worksIn(pid, real) && isAlive(pid))
+}
+
+/**
+ * Takes away the `postmaster.pid` of a server all of whose processes are gone. Where the system does not tell that,
+ * the file stays: PostgreSQL then judges by its shared memory.
+ */
 export function removeStale(cluster: string): void {
-  rmSync(join(cluster, 'postmaster.pid'), { force: true })
+  if (hasProc && processesOf(cluster).length === 0) rmSync(join(cluster, 'postmaster.pid'), { force: true })
+}
+
+/** Sends a signal; a process that is gone by now is fine. */
+export function tell(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 /** Waits until `look` answers something; null when `ms` are over. */
@@ -56,11 +109,11 @@ export async function waitFor<T>(
   look: () => T | null | undefined | false | Promise<T | null | undefined | false>,
   ms: number,
 ): Promise<T | null> {
-  const end = Date.now() + ms
+  const end = performance.now() + ms
   for (let pause = 5; ; pause = Math.min(100, pause * 1.3)) {
     const found = await look()
     if (found) return found
-    if (Date.now() > end) return null
+    if (performance.now() > end) return null
     await new Promise((resolve) => setTimeout(resolve, pause))
   }
 }

@@ -1,47 +1,69 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { isAlive, waitFor } from './postmaster.ts'
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { identityOf, waitFor } from './postmaster.ts'
 
 /**
  * Runs `work` while no other process of this machine does so for the same file. A lock whose process is gone is taken over.
  * @returns null when the lock was not to be had within `ms`
  */
 export async function withStartLock<T>(file: string, ms: number, work: () => Promise<T>): Promise<T | null> {
-  const held = await waitFor(() => tryLock(file), ms)
-  if (!held) return null
+  const me = `${identityOf(process.pid)}\n${++turns}`
+  if (!(await waitFor(() => tryLock(file, me), ms))) return null
   try {
     return await work()
   } finally {
-    rmSync(file, { force: true })
+    if (read(file) === me) rmSync(file, { force: true })
   }
 }
 
-function tryLock(file: string): boolean {
-  try {
-    const handle = openSync(file, 'wx', 0o600)
-    writeSync(handle, String(process.pid))
-    closeSync(handle)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
-  const owner = Number(readOwner(file))
-  // an empty file is one that is being written, or was left so; two looks tell them apart
-  if (owner > 0 ? !isAlive(owner) : emptySince(file)) rmSync(file, { force: true })
+/** Two starts in one process exclude each other as well. */
+let turns = 0
+
+function tryLock(file: string, me: string): boolean {
+  const owner = read(file)
+  if (owner === null) return putInPlace(file, me)
+  if (!livesOn(owner)) takeAway(file, owner)
   return false
 }
 
-const emptySeen = new Map<string, number>()
-
-function emptySince(file: string): boolean {
-  const first = emptySeen.get(file) ?? Date.now()
-  emptySeen.set(file, first)
-  return Date.now() - first > 2000
+/** A link appears with its words in it, or not at all: there is no half-written lock. */
+function putInPlace(file: string, words: string): boolean {
+  const own = `${file}.${words.replace(/\s/g, '-')}`
+  try {
+    writeFileSync(own, words, { mode: 0o600 })
+    linkSync(own, file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
+  } finally {
+    rmSync(own, { force: true })
+  }
 }
 
-function readOwner(file: string): string {
+function livesOn(owner: string): boolean {
+  const [identity = ''] = owner.split('\n')
+  const pid = Number.parseInt(identity, 10)
+  return pid > 0 && identityOf(pid) === identity
+}
+
+/** Moved first, then looked at: another process may have taken the lock between our look and our move, and gets it back. */
+function takeAway(file: string, owner: string): void {
+  const moved = `${file}.stale-${process.pid}`
+  try {
+    renameSync(file, moved)
+  } catch {
+    return
+  }
+  const words = read(moved)
+  rmSync(moved, { force: true })
+  if (words !== null && words !== owner) putInPlace(file, words)
+}
+
+function read(file: string): string | null {
   try {
     return readFileSync(file, 'utf8')
-  } catch {
-    return ''
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
   }
 }
