@@ -9,7 +9,13 @@ import { parseArgs } from 'node:util'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = join(here, '..')
-const { values } = parseArgs({ options: { jobs: { type: 'string', default: '100000' }, rounds: { type: 'string', default: '3' }, json: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    jobs: { type: 'string', default: '100000' },
+    rounds: { type: 'string', default: '3' },
+    json: { type: 'boolean', default: false },
+  },
+})
 const total = Number(values.jobs)
 const rounds = Number(values.rounds)
 
@@ -38,7 +44,11 @@ async function measured(work) {
   await work()
   const ms = performance.now() - begun
   const used = process.cpuUsage(cpu)
-  return { perSecond: Math.round((total / ms) * 1000), walPerJob: Number((await wal()) - before) / total, clientUsPerJob: (used.user + used.system) / total }
+  return {
+    perSecond: Math.round((total / ms) * 1000),
+    walPerJob: Number((await wal()) - before) / total,
+    clientUsPerJob: (used.user + used.system) / total,
+  }
 }
 
 async function trunklineContestant() {
@@ -73,7 +83,9 @@ async function graphileContestant() {
     name: 'graphile-worker 0.18, best settings',
     async enqueue() {
       for (let from = 0; from < total; from += 5000) {
-        await utils.addJobs(Array.from({ length: Math.min(5000, total - from) }, (_, i) => ({ identifier: 'noop', payload: { i: from + i } })))
+        await utils.addJobs(
+          Array.from({ length: Math.min(5000, total - from) }, (_, i) => ({ identifier: 'noop', payload: { i: from + i } })),
+        )
       }
     },
     async drain() {
@@ -83,7 +95,9 @@ async function graphileContestant() {
         logger,
         noHandleSignals: true,
         taskList: { noop: () => void done++ },
-        preset: { worker: { concurrentJobs: 24, pollInterval: 1000, localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+        preset: {
+          worker: { concurrentJobs: 24, pollInterval: 1000, localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
+        },
       })
       while (done < total) await pause(5)
       for (;;) {
@@ -108,7 +122,11 @@ try {
     for (const [i, contestant] of contestants.entries()) {
       results[i].enqueue.push(await measured(() => contestant.enqueue()))
       let stop
-      results[i].drain.push(await measured(async () => { stop = await contestant.drain() }))
+      results[i].drain.push(
+        await measured(async () => {
+          stop = await contestant.drain()
+        }),
+      )
       await stop()
       console.error(`round ${round + 1}: ${contestant.name}: drain ${results[i].drain.at(-1).perSecond}/s`)
     }
@@ -132,8 +150,15 @@ const [ours, theirs] = rows
 const ratio = (a, b) => (a / b).toFixed(2)
 if (values.json) console.log(JSON.stringify({ jobs: total, rounds, node: process.versions.node, cpus: cpus().length, rows }, null, 2))
 else {
-  console.log(`\n${total.toLocaleString('en-US')} jobs, ${rounds} interleaved rounds, medians; PostgreSQL ${server.version}, Node ${process.versions.node}, ${cpus().length} cores, version ${JSON.parse(readFileSync(join(root, 'package.json'))).version}\n`)
+  console.log(
+    `\n${total.toLocaleString('en-US')} jobs, ${rounds} interleaved rounds, medians; PostgreSQL ${server.version}, Node ${process.versions.node}, ${cpus().length} cores, version ${JSON.parse(readFileSync(join(root, 'package.json'))).version}\n`,
+  )
   console.log('| | bulk enqueue, jobs/s | drain, jobs/s (rounds) | WAL, B/job of the drain | client CPU, µs/job |\n|---|---|---|---|---|')
-  for (const r of rows) console.log(`| ${r.name} | ${r.enqueuePerSecond} | ${r.drainPerSecond} (${r.drainRounds.join(', ')}) | ${r.walPerJob} | ${r.clientUsPerJob} |`)
-  console.log(`| ratio | ${ratio(ours.enqueuePerSecond, theirs.enqueuePerSecond)} | **${ratio(ours.drainPerSecond, theirs.drainPerSecond)}** | ${ratio(ours.walPerJob, theirs.walPerJob)} | ${ratio(ours.clientUsPerJob, theirs.clientUsPerJob)} |`)
+  for (const r of rows)
+    console.log(
+      `| ${r.name} | ${r.enqueuePerSecond} | ${r.drainPerSecond} (${r.drainRounds.join(', ')}) | ${r.walPerJob} | ${r.clientUsPerJob} |`,
+    )
+  console.log(
+    `| ratio | ${ratio(ours.enqueuePerSecond, theirs.enqueuePerSecond)} | **${ratio(ours.drainPerSecond, theirs.drainPerSecond)}** | ${ratio(ours.walPerJob, theirs.walPerJob)} | ${ratio(ours.clientUsPerJob, theirs.clientUsPerJob)} |`,
+  )
 }
