@@ -73,6 +73,7 @@ describe('the embedded server', () => {
     const first = await startEmbedded({ dataDir })
     expect(first).toMatchObject({ joined: false, host: '127.0.0.1' })
     await query(first.connectionString(), 'create table kept as select 42 as n')
+    expect(await query(first.connectionString(), `select current_schema() s`)).toEqual([{ s: 'public' }])
     const [settings] = await query(
       first.connectionString(),
       `select current_setting('fsync') f, current_setting('synchronous_commit') s, current_setting('full_page_writes') w, current_setting('jit') j, current_setting('max_wal_size') m,

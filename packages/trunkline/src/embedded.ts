@@ -140,6 +140,8 @@ async function prepareDatabase(url: string): Promise<string> {
     const { rows } = await client.query(
       `select current_setting('server_version') v, exists(select from pg_database where datname = 'trunkline') found`,
     )
+    // role and schema have the same name: without this people's own tables would land in the schema of the queue
+    await client.query('alter role trunkline set search_path = public')
     if (!rows[0].found) await client.query('create database trunkline')
     return rows[0].v
   } finally {

@@ -1,7 +1,7 @@
 import { isTerminal, TrunklineError } from '@trunkline/contract'
 import type { JobView, LogEntry, Trunkline } from '@trunkline/engine'
 import { interruption } from './command.ts'
-import { plain, printJson, progressLine } from './print.ts'
+import { plain, printJson, progressLine, stateText } from './print.ts'
 
 /** Options of {@link follow}. */
 export interface FollowOptions {
@@ -26,6 +26,15 @@ function lineText(line: LogEntry): string {
   return plain(`${percent === undefined ? '      ' : `${String(percent).padStart(3)} % `} ${attempt}${line.message}`)
 }
 
+/** Prints progress that the log has not shown yet: a stage stands there with the percentage it began with. */
+function printChange(job: JobView, shown: string): string {
+  const { stage = null, percent = null } = job.progress ?? {}
+  const text = job.state === 'running' && percent !== null ? progressLine(job) : job.state === 'pending' ? stateText(job) : shown
+  if (text === shown || shown === stage) return text
+  console.log(text)
+  return text
+}
+
 /**
  * Shows the progress of a job until it ends: its log and a live bar on a terminal, plain lines in a pipe. Ctrl-C stops
  * looking; the job goes on.
@@ -41,14 +50,11 @@ export async function follow(trunkline: Trunkline, id: string, { json, done }: F
     // the log has every point, also those that passed between two looks
     for (const line of await trunkline.logs(id, { after })) {
       after = line.no
+      shown = line.message
       if (!json) console.log((live ? '\r\x1b[K' : '') + lineText(line))
     }
-    const text = live ? bar(job) : progressLine(job)
-    if (text !== shown && !json) {
-      if (live) process.stdout.write(`\r\x1b[K${text.slice(0, (process.stdout.columns ?? 80) - 1)}`)
-      else if (job.state !== 'completed') console.log(text)
-    }
-    shown = text
+    if (live) process.stdout.write(`\r\x1b[K${bar(job).slice(0, (process.stdout.columns ?? 80) - 1)}`)
+    else if (!json) shown = printChange(job, shown)
     if (isTerminal(job.state)) {
       if (live) process.stdout.write('\n')
       return finish(job, json, done)

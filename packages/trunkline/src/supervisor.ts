@@ -3,9 +3,11 @@ import { TrunklineError } from '@trunkline/contract'
 
 /** A process to keep running. */
 export interface ChildSpec {
+  /** Unique among the children. */
   name: string
   command: string
   args: string[]
+  /** The whole environment of the child. Default: ours. */
   env?: NodeJS.ProcessEnv
 }
 
@@ -15,6 +17,7 @@ export type ChildState = 'starting' | 'running' | 'waiting' | 'stopping' | 'stop
 /** What a supervisor tells. The sentences for it live with who prints them. */
 export type SupervisorEvent =
   | { type: 'started' | 'ready' | 'stopping' | 'stopped'; name: string; pid: number }
+  /** `signal`: its name, or the system's word (such as `ENOENT`) for a program that could not be started; then `pid` is 0. */
   | { type: 'exited'; name: string; pid: number; code: number | null; signal: string | null }
   | { type: 'restarting'; name: string; afterMs: number }
 
@@ -37,11 +40,18 @@ export interface ChildStatus {
 
 /** Keeps processes running: starts them again with back-off when they end, and stops them cleanly. */
 export interface Supervisor {
-  /** Resolves when every child has reported that it is ready. @throws `internal` when one ends 5 times before it ever was */
+  /**
+   * Resolves when every child has reported that it is ready.
+   * @throws `internal` when one ends 5 times before it ever was, or is stopped before
+   */
   start(): Promise<void>
+  /** One SIGTERM to each, SIGKILL after `stopTimeoutMs`; resolves when all are gone. Twice, at once or unstarted is fine. */
   stop(): Promise<void>
+  /** Like `start`, for one. @throws `invalid_option` for an unknown name, and what `start` throws */
   startChild(name: string): Promise<void>
+  /** Like `stop`, for one; it stays stopped until it is started again. @throws `invalid_option` for an unknown name */
   stopChild(name: string): Promise<void>
+  /** Stops it, then starts it. @throws what `startChild` throws */
   restart(name: string): Promise<void>
   status(): ChildStatus[]
   [Symbol.asyncDispose](): Promise<void>
@@ -57,134 +67,38 @@ const provenMs = 30_000
 const givenUpAfter = 5
 
 interface Child {
-  spec: ChildSpec
+  readonly spec: ChildSpec
   process: ChildProcess | null
   state: ChildState
+  since: Date
+  /** By the clock that nobody sets. */
+  readySince: number
   restarts: number
   failures: number
-  since: Date
   wanted: boolean
-  timer: NodeJS.Timeout | undefined
   everReady: boolean
+  timer: NodeJS.Timeout | undefined
   onReady: ((error?: Error) => void)[]
   onGone: (() => void)[]
 }
 
+type Tell = (event: SupervisorEvent) => void
+
 /** Makes a supervisor; it starts nothing before `start`. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { onEvent = () => {}, stopTimeoutMs = 75_000 } = options
-  const children = new Map<string, Child>()
-  for (const spec of options.children) {
-    children.set(spec.name, {
-      spec,
-      process: null,
-      state: 'stopped',
-      restarts: 0,
-      failures: 0,
-      since: new Date(),
-      wanted: false,
-      timer: undefined,
-      everReady: false,
-      onReady: [],
-      onGone: [],
-    })
-  }
+  const children = new Map(options.children.map((spec) => [spec.name, newChild(spec)]))
 
   function find(name: string): Child {
     const child = children.get(name)
     if (child) return child
     throw new TrunklineError('invalid_option', { field: 'name', received: name, allowed: [...children.keys()].join(', ') })
   }
-
-  function enter(child: Child, state: ChildState): void {
-    child.state = state
-    child.since = new Date()
-  }
-
-  function launch(child: Child): void {
-    const { name, command, args, env } = child.spec
-    const started = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: env ?? process.env })
-    const pid = started.pid ?? 0
-    child.process = started
-    enter(child, 'starting')
-    onEvent({ type: 'started', name, pid })
-    started.on('message', (message: { type?: string }) => {
-      if (message?.type !== 'ready' || child.process !== started) return
-      child.everReady = true
-      enter(child, 'running')
-      onEvent({ type: 'ready', name, pid })
-      for (const done of child.onReady.splice(0)) done()
-    })
-    let over = false
-    const end = (code: number | null, signal: string | null) => {
-      if (over) return
-      over = true
-      exited(child, pid, code, signal)
-    }
-    started.on('error', () => end(null, 'could not be started'))
-    started.on('exit', end)
-  }
-
-  function exited(child: Child, pid: number, code: number | null, signal: string | null): void {
-    const { name } = child.spec
-    const lived = Date.now() - child.since.getTime()
-    child.process = null
-    onEvent({ type: 'exited', name, pid, code, signal })
-    for (const done of child.onGone.splice(0)) done()
-    if (!child.wanted) {
-      enter(child, 'stopped')
-      onEvent({ type: 'stopped', name, pid })
-      return
-    }
-    child.failures = child.state === 'running' && lived > provenMs ? 1 : child.failures + 1
-    if (!child.everReady && child.failures >= givenUpAfter) {
-      child.wanted = false
-      enter(child, 'stopped')
-      for (const done of child.onReady.splice(0))
-        done(
-          new TrunklineError('internal', {
-            problem: `the ${name} process ended ${child.failures} times before it was ready; its messages stand above`,
-          }),
-        )
-      return
-    }
-    const most = Math.min(longestPauseMs, firstPauseMs * 2 ** (child.failures - 1))
-    const afterMs = code === replaceMe ? 0 : Math.round(most * (0.5 + Math.random() / 2))
-    enter(child, 'waiting')
-    child.restarts++
-    onEvent({ type: 'restarting', name, afterMs })
-    child.timer = setTimeout(() => launch(child), afterMs)
-  }
-
-  function startChild(name: string): Promise<void> {
-    const child = find(name)
-    child.wanted = true
-    return new Promise((resolve, reject) => {
-      if (child.state === 'running') return resolve()
-      child.onReady.push((error) => (error ? reject(error) : resolve()))
-      if (child.state === 'stopped') launch(child)
-    })
-  }
-
-  async function stopChild(name: string): Promise<void> {
-    const child = find(name)
-    child.wanted = false
-    clearTimeout(child.timer)
-    const running = child.process
-    if (!running) return enter(child, 'stopped')
-    enter(child, 'stopping')
-    onEvent({ type: 'stopping', name, pid: running.pid ?? 0 })
-    const gone = new Promise<void>((resolve) => child.onGone.push(resolve))
-    running.kill('SIGTERM')
-    const timer = setTimeout(() => running.kill('SIGKILL'), stopTimeoutMs)
-    await gone
-    clearTimeout(timer)
-  }
-
+  const startChild = async (name: string) => await startOne(find(name), onEvent)
+  const stopChild = async (name: string) => await stopOne(find(name), onEvent, stopTimeoutMs)
   const stop = async () => {
     await Promise.all([...children.keys()].map(stopChild))
   }
-
   return {
     async start() {
       await Promise.all([...children.keys()].map(startChild))
@@ -196,24 +110,138 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await stopChild(name)
       await startChild(name)
     },
-    status: () =>
-      [...children.values()].map(({ spec, process: running, state, restarts, since }) => ({
-        name: spec.name,
-        pid: running?.pid ?? null,
-        state,
-        restarts,
-        since,
-      })),
+    status: () => [...children.values()].map(statusOf),
     [Symbol.asyncDispose]: stop,
   }
 }
 
-/** For the child's side: says that it is ready. */
-export function reportReady(): void {
-  process.send?.({ type: 'ready' })
+function newChild(spec: ChildSpec): Child {
+  return {
+    spec,
+    process: null,
+    state: 'stopped',
+    since: new Date(),
+    readySince: 0,
+    restarts: 0,
+    failures: 0,
+    wanted: false,
+    everReady: false,
+    timer: undefined,
+    onReady: [],
+    onGone: [],
+  }
 }
 
-/** For the child's side: calls back when its supervisor is gone, killed for instance. Without a supervisor it never does. */
+function statusOf({ spec, process: running, state, restarts, since }: Child): ChildStatus {
+  return { name: spec.name, pid: running?.pid ?? null, state, restarts, since }
+}
+
+function enter(child: Child, state: ChildState): void {
+  child.state = state
+  child.since = new Date()
+}
+
+function startOne(child: Child, tell: Tell): Promise<void> {
+  child.wanted = true
+  return new Promise((resolve, reject) => {
+    if (child.state === 'running') return resolve()
+    child.onReady.push((error) => (error ? reject(error) : resolve()))
+    if (child.state !== 'stopped') return
+    child.failures = 0
+    launch(child, tell)
+  })
+}
+
+async function stopOne(child: Child, tell: Tell, timeoutMs: number): Promise<void> {
+  child.wanted = false
+  clearTimeout(child.timer)
+  refuse(child, `the ${child.spec.name} process was stopped before it was ready`)
+  const running = child.process
+  if (!running) {
+    if (child.state !== 'stopped') enter(child, 'stopped')
+    return
+  }
+  const gone = new Promise<void>((resolve) => child.onGone.push(resolve))
+  // once only: to many programs a second SIGTERM means "at once, whatever is running"
+  if (child.state !== 'stopping') {
+    enter(child, 'stopping')
+    tell({ type: 'stopping', name: child.spec.name, pid: running.pid ?? 0 })
+    running.kill('SIGTERM')
+    const timer = setTimeout(() => running.kill('SIGKILL'), timeoutMs)
+    child.onGone.push(() => clearTimeout(timer))
+  }
+  await gone
+}
+
+function launch(child: Child, tell: Tell): void {
+  const { name, command, args, env } = child.spec
+  const started = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: env ?? process.env })
+  const pid = started.pid ?? 0
+  child.process = started
+  enter(child, 'starting')
+  tell({ type: 'started', name, pid })
+  started.on('message', (message: { type?: string } | null) => {
+    // one that is being stopped by now stays so
+    if (message?.type !== 'ready' || child.process !== started || child.state !== 'starting') return
+    child.everReady = true
+    child.readySince = performance.now()
+    enter(child, 'running')
+    tell({ type: 'ready', name, pid })
+    for (const done of child.onReady.splice(0)) done()
+  })
+  started.on('error', (error: NodeJS.ErrnoException) => {
+    // also raised by a signal that did not arrive; only without a number there is no process
+    if (started.pid === undefined) exited(child, tell, { pid, code: null, signal: error.code ?? error.message })
+  })
+  started.on('exit', (code, signal) => exited(child, tell, { pid, code, signal }))
+}
+
+function exited(child: Child, tell: Tell, how: { pid: number; code: number | null; signal: string | null }): void {
+  const { name } = child.spec
+  const { pid, code, signal } = how
+  const before = child.state
+  child.process = null
+  enter(child, 'stopped')
+  tell({ type: 'exited', name, ...how })
+  if (before === 'stopping' || !child.wanted) tell({ type: 'stopped', name, pid })
+  for (const done of child.onGone.splice(0)) done()
+  if (!child.wanted) return
+  // it was asked for again while it was being stopped
+  if (before === 'stopping') return launch(child, tell)
+  const proven = before === 'running' && performance.now() - child.readySince > provenMs
+  child.failures = proven ? 1 : child.failures + 1
+  if (!child.everReady && child.failures >= givenUpAfter) {
+    child.wanted = false
+    tell({ type: 'stopped', name, pid })
+    const last = signal ?? `code ${code}`
+    return refuse(child, `the ${name} process ended ${child.failures} times before it was ready (${last}); its messages stand above`)
+  }
+  const most = Math.min(longestPauseMs, firstPauseMs * 2 ** (child.failures - 1))
+  const afterMs = code === replaceMe ? 0 : Math.round(most * (0.5 + Math.random() / 2))
+  enter(child, 'waiting')
+  child.restarts++
+  tell({ type: 'restarting', name, afterMs })
+  child.timer = setTimeout(() => launch(child, tell), afterMs)
+}
+
+/** Tells those who wait for `ready` that it will not come. */
+function refuse(child: Child, problem: string): void {
+  for (const done of child.onReady.splice(0)) done(new TrunklineError('internal', { problem }))
+}
+
+/** For the child's side: says that it is ready. Without a supervisor it does nothing. */
+export function reportReady(): void {
+  // a supervisor that died a moment ago is the business of onSupervisorGone
+  if (process.connected) process.send?.({ type: 'ready' }, undefined, undefined, () => {})
+}
+
+/**
+ * For the child's side: calls back once when its supervisor is gone, killed for instance, also when that happened before the
+ * call. Without a supervisor it never does. It does not keep the process alive.
+ */
 export function onSupervisorGone(callback: () => void): void {
-  if (process.channel) process.once('disconnect', callback)
+  if (process.connected) {
+    process.once('disconnect', callback)
+    process.channel?.unref()
+  } else if (process.connected === false) setImmediate(callback)
 }
