@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,6 +30,8 @@ export interface Installation {
 /** Makes an {@link Installation}; everything of it is gone after the tests of the file. */
 export function installation(environment: NodeJS.ProcessEnv = {}): Installation {
   const folder = mkdtempSync(join(tmpdir(), 'trunkline installation '))
+  // open like a home that is shared: below a closed one the cluster would live elsewhere and outlive the test
+  chmodSync(folder, 0o755)
   const dataDir = join(folder, '.trunkline')
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(TRUNKLINE|DATABASE|PG|VITEST|NODE_)/.test(name)))
   const baseEnv = { ...clean, ...environment }

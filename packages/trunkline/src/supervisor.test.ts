@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,11 @@ import { isAlive } from './embedded/postmaster.ts'
 import { type ChildSpec, createSupervisor, type SupervisorEvent } from './supervisor.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkline-supervisor-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+const alone: ChildProcess[] = []
+afterAll(() => {
+  for (const child of alone) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true })
+})
 
 /** A child process that runs `body`. */
 function program(name: string, body: string): ChildSpec {
@@ -166,6 +170,7 @@ test('a child that asks after its supervisor too late is told as well', async ()
   const child = spawn(process.execPath, ['--conditions=trunkline-source', '--import', import.meta.resolve('tsx'), late], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
+  alone.push(child)
   await new Promise((done) => child.once('message', done))
   child.disconnect()
   await until(() => child.exitCode !== null)
@@ -179,6 +184,7 @@ test('waiting for the supervisor to be gone does not keep a child alive that has
   const child = spawn(process.execPath, ['--conditions=trunkline-source', '--import', import.meta.resolve('tsx'), file], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
+  alone.push(child)
   await until(() => child.exitCode !== null)
   expect(child.exitCode).toBe(0)
 })

@@ -1,5 +1,5 @@
 import type { TrunklineError } from '@trunkline/contract'
-import type { ClaimedJob } from '../jobs/claim.ts'
+import { type ClaimedJob, isolationLane } from '../jobs/claim.ts'
 import type { RunningJob, Task, TaskContext } from '../jobs/define-task.ts'
 import type { Feedback } from '../log/feedback.ts'
 import type { FeedbackWriter } from '../log/feedback-writer.ts'
@@ -59,7 +59,13 @@ export class Execution {
   /** The job as its handler sees it. */
   describe(): RunningJob {
     const { id, leaseId, priority } = this.job
-    return { id: String(id), task: this.task.name, queue: this.#queue, priority: -priority, leaseId: String(leaseId) }
+    return {
+      id: String(id),
+      task: this.task.name,
+      queue: this.#queue,
+      priority: priority === isolationLane ? 0 : -priority,
+      leaseId: String(leaseId),
+    }
   }
 
   /** Runs the handler; resolves when it ends or is abandoned. */

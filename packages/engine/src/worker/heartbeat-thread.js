@@ -104,7 +104,6 @@ async function beat() {
       for (const id of ids) if (!wanted.has(id)) wanted.set(id, Date.now())
       port.postMessage({ type: 'cancel', ids })
     } else wanted.clear()
-    port.postMessage({ type: 'beat' })
   } catch (error) {
     dropConnection()
     port.postMessage({ type: 'error', message: error instanceof Error ? error.message : String(error) })
@@ -175,8 +174,7 @@ port.on('message', (message) => {
   if (message.type === 'state') {
     state = message.state
     void beat()
-  } else if (message.type === 'beat') void beat()
-  else if (message.type === 'stop') {
+  } else if (message.type === 'stop') {
     stopped = true
     clearInterval(timer)
     dropConnection()

@@ -13,8 +13,6 @@ export interface Heartbeat {
   start(): void
   /** Reports another state at once. */
   setState(state: 'running' | 'stopping'): void
-  /** Beats at once. */
-  beat(): void
   stop(): Promise<void>
 }
 
@@ -29,18 +27,13 @@ export interface HeartbeatOptions {
   /** End the process when a handler blocks the event loop past its grace; only where something restarts it. */
   killProcess: boolean
   timeoutError: Error
-  onBeat: () => void
   /** The row of worker `workerId` is gone: others took this process for dead. */
   onLost: (workerId: number) => void
   onCancel: (ids: number[]) => void
   onError: (error: Error) => void
 }
 
-type Message =
-  | { type: 'beat' }
-  | { type: 'lost'; workerId: number }
-  | { type: 'cancel'; ids: number[] }
-  | { type: 'error'; message: string }
+type Message = { type: 'lost'; workerId: number } | { type: 'cancel'; ids: number[] } | { type: 'error'; message: string }
 
 /** Makes the {@link Heartbeat} of a worker. */
 export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
@@ -49,8 +42,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   let ticker: NodeJS.Timeout | undefined
 
   function receive(message: Message): void {
-    if (message.type === 'beat') options.onBeat()
-    else if (message.type === 'lost') options.onLost(message.workerId)
+    if (message.type === 'lost') options.onLost(message.workerId)
     else if (message.type === 'cancel') options.onCancel(message.ids)
     else options.onError(new Error(`heartbeat: ${message.message}`))
   }
@@ -81,7 +73,6 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       thread.unref()
     },
     setState: (state) => thread?.postMessage({ type: 'state', state }),
-    beat: () => thread?.postMessage({ type: 'beat' }),
     async stop() {
       clearInterval(ticker)
       const last = thread

@@ -5,7 +5,7 @@ import { isAlive } from './postmaster.ts'
 
 /**
  * A folder for copies of binaries and, for root, clusters whose data directory the server's user cannot reach:
- * `TRUNKLINE_CACHE_DIR`, else `/var/cache/trunkline` for root (open for all to pass), else `trunkline` in the user's cache.
+ * `TRUNKLINE_CACHE_DIR`, else `/var/lib/trunkline` for root (open for all to pass; a cache may be wiped, and clusters are no cache), else `trunkline` in the user's cache.
  */
 export function cacheFolder(): string {
   const folder = process.env.TRUNKLINE_CACHE_DIR ? resolve(process.env.TRUNKLINE_CACHE_DIR) : usualFolder()
@@ -19,7 +19,7 @@ export function cacheFolder(): string {
 
 function usualFolder(): string {
   if (process.platform === 'win32') return join(homedir(), 'AppData', 'Local', 'trunkline')
-  return process.getuid?.() === 0 ? '/var/cache/trunkline' : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'trunkline')
+  return process.getuid?.() === 0 ? '/var/lib/trunkline' : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'trunkline')
 }
 
 /** Copies a package's `native/` to the cache, once for each version. @returns the copy */

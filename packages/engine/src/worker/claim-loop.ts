@@ -1,0 +1,148 @@
+import { type Claim, isolationLane } from '../jobs/claim.ts'
+import type { Link } from '../postgres/link.ts'
+import { statement } from '../postgres/statement.ts'
+import { isTransient } from '../postgres/transient.ts'
+import { createQueueReader, type QueueReader } from './lanes.ts'
+
+const idleStatement = statement(import.meta.url, 'idle.sql')
+
+/** Claims jobs as long as there is room, and sleeps when there is nothing to do. */
+export interface ClaimLoop {
+  start(): void
+  /** There may be work: a hint of a producer, or a connection that had been away. */
+  wake(): void
+  /** There may be room again. */
+  roomMade(): void
+  /** The row that says "this worker sleeps" may be gone: it is unlogged, and belongs to a worker number. */
+  forgetIdle(): void
+  /** Claims no more; resolves when the last claim is through. */
+  stop(): Promise<void>
+}
+
+/** Options of {@link createClaimLoop}. */
+export interface ClaimLoopOptions {
+  link: Link
+  queueIds: readonly number[]
+  workerId: () => number
+  /** How many jobs to claim now; 0 = none yet. */
+  wanted: () => number
+  /** May a crash suspect be taken now? One at a time. */
+  suspectAllowed: () => boolean
+  accept: (claim: Claim, suspect: boolean) => void
+  listening: () => boolean
+  /** Fixed pause between looks, for tests. */
+  pollMs?: number | undefined
+  onError: (error: Error) => void
+}
+
+/** So many claims in a row with an answer, and producers need not notify: a single job between two naps is not worth the writes. */
+const busyAfter = 3
+
+/** Makes the loop; it claims nothing before `start`. */
+export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
+  const { link, queueIds, workerId, wanted, accept, onError } = options
+  const readers = queueIds.map((id) => createQueueReader(link, id, workerId))
+  let next = 0
+  let saidIdle: boolean | null = null
+  let wakes = 0
+  let wakeUp: (() => void) | null = null
+  let streak = 0
+  let idleSince = 0
+  let stopped = false
+  let running: Promise<void> = Promise.resolve()
+
+  function sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        wakeUp = null
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      wakeUp = done
+    })
+  }
+
+  async function say(idle: boolean): Promise<void> {
+    if (saidIdle === idle) return
+    await link.run(idleStatement, [workerId(), `{${queueIds.join(',')}}`, idle])
+    saidIdle = idle
+  }
+
+  /** Asks each queue once, beginning with the one whose turn it is. */
+  async function take(n: number): Promise<boolean> {
+    for (let i = 0; i < readers.length; i++) {
+      const reader = readers[(next + i) % readers.length] as QueueReader
+      const got = await reader.take(n, options.suspectAllowed())
+      if (!got) continue
+      next = (next + i + 1) % readers.length
+      accept(
+        got,
+        got.hints.some(([lane]) => lane === isolationLane),
+      )
+      return true
+    }
+    return false
+  }
+
+  /** A back-stop only: hints wake the worker before. A hint can still be missed by a hair, so the first looks come quickly. */
+  function pause(): number {
+    if (options.pollMs !== undefined) return options.pollMs
+    const idleMs = performance.now() - idleSince
+    if (idleMs < 100) return 20
+    return idleMs > 10_000 && options.listening() ? 10_000 : 1000
+  }
+
+  async function turn(n: number): Promise<void> {
+    const seen = wakes
+    if (await take(n)) {
+      idleSince = performance.now()
+      if (++streak >= busyAfter) await say(false)
+      return
+    }
+    streak = 0
+    // said first, then looked once more: a producer that had looked before saw a busy worker and has not notified
+    if (saidIdle !== true) return await say(true)
+    if (seen === wakes) await sleep(pause())
+  }
+
+  async function loop(): Promise<void> {
+    idleSince = performance.now()
+    let failures = 0
+    while (!stopped) {
+      const n = wanted()
+      try {
+        if (n > 0) await turn(n)
+        else await sleep(1000)
+        failures = 0
+      } catch (error) {
+        if (stopped) return
+        onError(error as Error)
+        saidIdle = null
+        const most = isTransient(error) ? Math.min(5000, 100 * 2 ** failures++) : 5000
+        await sleep(most * (0.5 + Math.random() / 2))
+      }
+    }
+  }
+
+  return {
+    start() {
+      running = loop()
+    },
+    wake() {
+      wakes++
+      wakeUp?.()
+    },
+    roomMade() {
+      if (wakeUp && wanted() > 0) wakeUp()
+    },
+    forgetIdle() {
+      saidIdle = null
+    },
+    async stop() {
+      stopped = true
+      wakeUp?.()
+      await running
+    },
+  }
+}
