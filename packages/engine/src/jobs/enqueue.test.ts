@@ -92,6 +92,15 @@ describe('many jobs', () => {
   })
 })
 
+test('where no keeper has run for millions of jobs, the next partitions are made on the way', async () => {
+  await db.rows(`select setval('trunkline.id', 2500000)`)
+  expect(Number((await trunkline.enqueue(noop, {})).id)).toBeGreaterThan(2_500_000)
+  await db.rows(`select setval('trunkline.id', 6500000)`)
+  expect(await trunkline.enqueueMany(noop, new Array(12_000).fill(0))).toHaveLength(12_000)
+  await db.rows(`select setval('trunkline.id', 10500000)`)
+  expect(await trunkline.enqueueMany(noop, [1, 2])).toHaveLength(2)
+})
+
 describe('bad input is refused with a code and the field, and nothing is stored', () => {
   const cyclic: Record<string, unknown> = {}
   cyclic.self = cyclic

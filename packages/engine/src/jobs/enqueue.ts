@@ -7,6 +7,7 @@ import { isTransient } from '../postgres/transient.ts'
 import { checkAttempts, checkKeys, checkPriority, type Task } from './define-task.ts'
 import { jsonText } from './json-text.ts'
 import type { KnownTask, Names } from './names.ts'
+import { withPartitions } from './partitions.ts'
 
 const enqueueMixed = statement(import.meta.url, 'enqueue.sql')
 const enqueueMany = statement(import.meta.url, 'enqueue-many.sql')
@@ -178,13 +179,13 @@ export async function storeMany(database: Database, jobs: readonly NewJob[], tx?
     return row?.ids ?? []
   }
   const parts = slices(jobs)
-  if (parts.length === 1) return await send(jobs, tx)
+  if (parts.length === 1) return tx ? await send(jobs, tx) : await withPartitions(database, () => send(jobs))
   const sendAll = async (on: Queryable) => {
     const ids: string[] = []
     for (const part of parts) ids.push(...(await send(part, on)))
     return ids
   }
-  return tx ? await sendAll(tx) : await database.transaction(sendAll)
+  return tx ? await sendAll(tx) : await withPartitions(database, () => database.transaction(sendAll))
 }
 
 function slices(jobs: readonly NewJob[]): NewJob[][] {
@@ -235,9 +236,11 @@ export function createGatherer(database: Database): Gatherer {
     if (batch.length === 0) return
     inFlight++
     try {
-      const ids = await storeMixed(
-        database,
-        batch.map((w) => w.job),
+      const ids = await withPartitions(database, () =>
+        storeMixed(
+          database,
+          batch.map((w) => w.job),
+        ),
       )
       for (const [i, w] of batch.entries()) w.resolve(ids[i] as string)
     } catch (error) {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { cancel } from '../jobs/cancel.ts'
+import { addPartitions } from '../jobs/partitions.ts'
 import { promote } from '../jobs/promote.ts'
 import { recover } from '../jobs/recover.ts'
 import type { Database } from '../postgres/database.ts'
 import { createLink, type Link } from '../postgres/link.ts'
 import { statement } from '../postgres/statement.ts'
-import { addPartitions } from './partitions.ts'
 
 const leaderStatement = statement(import.meta.url, 'leader.sql')
 const resignStatement = statement(import.meta.url, 'resign.sql')

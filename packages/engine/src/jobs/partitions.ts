@@ -42,3 +42,23 @@ async function addRange(database: Database, from: number): Promise<void> {
       throw error
     })
 }
+
+/** Is this the answer of a server that has no partition for a new job? */
+function isOutOfPartitions(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string }
+  return code === '23514' && /no partition of relation/.test(message ?? '')
+}
+
+/**
+ * Runs `store`, once more after the next partitions were made when it ran out of them: where no keeper has run for millions of
+ * jobs. Inside a caller's transaction nothing can be repeated, so that one keeps its error.
+ */
+export async function withPartitions<T>(database: Database, store: () => Promise<T>): Promise<T> {
+  try {
+    return await store()
+  } catch (error) {
+    if (!isOutOfPartitions(error)) throw error
+    await addPartitions(database)
+    return await store()
+  }
+}
