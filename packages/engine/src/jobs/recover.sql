@@ -4,10 +4,12 @@
 -- its open jobs go unchanged to the isolation lane: one of them may have killed it within its first second.
 -- $1 stale after interval  $2 crashes that end a job int
 with dead as materialized (select id, running from trunkline.worker where beat < now() - $1::interval for update skip locked),
-  dl as (delete from trunkline.lease where worker_id = any(array(select id from dead)) returning *),
+  -- a lease without a worker cannot come from a claim; it is taken over all the same, should a row ever be deleted by hand
+  dl as (delete from trunkline.lease e where worker_id = any(array(select id from dead))
+    or not exists (select from trunkline.worker w where w.id = e.worker_id) returning *),
   o as materialized (
-    select dl.worker_id, dl.at, cardinality(dl.ids) = 1 alone, u.id, u.a, cardinality(dl.ids) = 1 or u.id = any(dead.running) started
-    from dl join dead on dead.id = dl.worker_id, unnest(dl.ids, dl.attempts) u(id, a)),
+    select dl.worker_id, dl.at, cardinality(dl.ids) = 1 alone, u.id, u.a, cardinality(dl.ids) = 1 or coalesce(u.id = any(dead.running), false) started
+    from dl left join dead on dead.id = dl.worker_id, unnest(dl.ids, dl.attempts) u(id, a)),
   j as materialized (
     select o.*, j.task_id, coalesce(m.queue_id, j.queue_id) q, coalesce(m.priority, j.priority) p, cw.id is not null cancelled, cw.by_whom,
       not bool_or(o.started) over (partition by o.worker_id) nothing_known,
@@ -31,7 +33,8 @@ with dead as materialized (select id, running from trunkline.worker where beat <
     from (select *, a + started::int na, (row_number() over (partition by q, lane, a + started::int order by id) - 1) / 100 b from z where not cancelled and not poison) y
     group by q, lane, na, b),
   wk as (delete from trunkline.worker where id = any(array(select id from dead))),
-  id as (delete from trunkline.idle where worker_id = any(array(select id from dead))),
+  id as (delete from trunkline.idle i where worker_id = any(array(select id from dead))
+    or not exists (select from trunkline.worker w where w.id = i.worker_id)),
   sd as (insert into trunkline.stat_delta
     select date_trunc('minute', now()), q, task_id, case when cancelled then 4 when poison then 3 when started then 20 else 13 end, count(*), 0 from z group by 2, 3, 4),
   fd as (insert into trunkline.feed(xid, no, kind, body)

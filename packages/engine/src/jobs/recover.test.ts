@@ -117,6 +117,23 @@ describe('a worker that is not heard of', () => {
   })
 })
 
+test('a worker that was given up and does not know it yet claims nothing', async () => {
+  await trunkline.enqueue(noop, {}, { queue })
+  const dead = await newWorker()
+  await die(dead, [])
+  await expect(claimBy(dead, 1)).rejects.toThrow('nothing to claim')
+  expect((await claimBy(await newWorker(), 1)).jobs).toHaveLength(1)
+})
+
+test('a lease whose worker row was deleted by hand is taken over', async () => {
+  const job = await trunkline.enqueue(noop, {}, { queue })
+  const gone = await newWorker()
+  await claimBy(gone, 1)
+  await db.rows('delete from trunkline.worker where id = $1', [gone])
+  await recover(link, 30_000, 3)
+  expect((await job.get()).state).toBe('pending')
+})
+
 test('reclaim gives back leases the worker does not know of, and only those', async () => {
   const jobs = await trunkline.enqueueMany(noop, [1, 2], { queue })
   const me = await newWorker()
