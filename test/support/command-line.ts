@@ -43,7 +43,7 @@ export function installation(environment: NodeJS.ProcessEnv = {}): Installation 
   function pids(): number[] {
     const own = readFileSafe(join(dataDir, 'up.lock'))
     const postmaster = Number(readFileSafe(join(dataDir, 'postgres', 'postmaster.pid')).split('\n')[0])
-    const up = Number(own)
+    const up = Number.parseInt(own, 10)
     const children = up > 0 ? readFileSafe(`/proc/${up}/task/${up}/children`).split(' ').map(Number) : []
     const grandchildren = children.flatMap((pid) => readFileSafe(`/proc/${pid}/task/${pid}/children`).split(' ').map(Number))
     return [...new Set([up, ...children, ...grandchildren, postmaster])].filter((pid) => pid > 0 && isAlive(pid))

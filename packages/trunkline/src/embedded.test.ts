@@ -24,6 +24,7 @@ import { findBinaries } from './embedded/binaries.ts'
 import { knownPlaces } from './embedded/cluster.ts'
 import { isAlive, processesOf } from './embedded/postmaster.ts'
 import { findRunner } from './embedded/runner.ts'
+import { takeLock } from './embedded/start-lock.ts'
 import { findEmbedded, startEmbedded } from './embedded.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -477,4 +478,18 @@ describe('the embedded server', () => {
       execFileSync('/bin/umount', [dataDir])
     }
   })
+})
+
+test('a lock is held once, and taken over when its number belongs to another process by now', () => {
+  const file = join(temp(), 'up.lock')
+  const first = takeLock(file)
+  if (!('release' in first)) throw new Error('the lock was free')
+  expect(takeLock(file)).toEqual({ owner: process.pid })
+  first.release()
+  expect(existsSync(file)).toBe(false)
+  // the same number, but a process that began at another time
+  writeFileSync(file, `${process.pid} 1\n1`)
+  const second = takeLock(file)
+  if (!('release' in second)) throw new Error('the lock of a dead process was kept')
+  second.release()
 })

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { TrunklineError } from '@trunkline/contract'
@@ -6,6 +6,7 @@ import { migrate, openDatabase } from '@trunkline/engine/postgres'
 import type { Command } from 'commander'
 import { settingsOf, wholeNumber } from '../command.ts'
 import { isAlive } from '../embedded/postmaster.ts'
+import { takeLock } from '../embedded/start-lock.ts'
 import { type Embedded, startEmbedded } from '../embedded.ts'
 import { narrator } from '../narrate.ts'
 import type { Settings } from '../settings.ts'
@@ -28,30 +29,9 @@ export function upCommand(program: Command): void {
 /** One `up` per data directory. @throws `already_running` */
 function holdDataDir(settings: Settings): () => void {
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
-  const file = join(settings.dataDir, 'up.lock')
-  for (let turn = 0; ; turn++) {
-    try {
-      const handle = openSync(file, 'wx', 0o600)
-      writeSync(handle, String(process.pid))
-      closeSync(handle)
-      return () => rmSync(file, { force: true })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    const owner = Number(readFileSync(file, 'utf8'))
-    if (turn > 0 || (owner > 0 && isAlive(owner) && runsTrunkline(owner)))
-      throw new TrunklineError('already_running', { where: settings.dataDir, received: owner })
-    rmSync(file, { force: true })
-  }
-}
-
-/** After a restart of the machine the number may belong to anything. */
-function runsTrunkline(pid: number): boolean {
-  try {
-    return /trunkline|main\.ts/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
-  } catch {
-    return process.platform !== 'linux'
-  }
+  const lock = takeLock(join(settings.dataDir, 'up.lock'))
+  if ('owner' in lock) throw new TrunklineError('already_running', { where: settings.dataDir, received: lock.owner })
+  return lock.release
 }
 
 /** The command line for a child: the same flags that we were given. */

@@ -15,6 +15,25 @@ export async function withStartLock<T>(file: string, ms: number, work: () => Pro
   }
 }
 
+/**
+ * Takes a lock for as long as this process likes. One whose process is gone is taken over, also when its number belongs to
+ * another process by now: after a restart of a container numbers repeat.
+ * @returns the way to let go, or the number of the process that has it
+ */
+export function takeLock(file: string): { release(): void } | { owner: number } {
+  const me = `${identityOf(process.pid)}\n${++turns}`
+  // the first try only takes away what a dead process left
+  for (let turn = 0; turn < 3; turn++) {
+    if (!tryLock(file, me)) continue
+    return {
+      release() {
+        if (read(file) === me) rmSync(file, { force: true })
+      },
+    }
+  }
+  return { owner: Number.parseInt(read(file) ?? '0', 10) }
+}
+
 /** Two starts in one process exclude each other as well. */
 let turns = 0
 
