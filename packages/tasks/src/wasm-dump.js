@@ -30,7 +30,8 @@ async function dump(order) {
   function execProtocolRawStream(message, { onRawData }) {
     Atomics.store(flag, 0, 0)
     port.postMessage(message.slice())
-    Atomics.wait(flag, 0, 0)
+    // the notify of the answer before may come late, after its flag was seen: only the flag itself counts
+    while (Atomics.load(flag, 0) === 0) Atomics.wait(flag, 0, 0)
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
       if (next.message.error) throw new Error(next.message.error)
       bytes += next.message.data.byteLength
