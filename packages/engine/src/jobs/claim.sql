@@ -3,6 +3,7 @@
 -- $1 queue int  $2 wanted int  $3 lanes int2[] in the order to read them  $4 hints int8[]: where each lane was last read to
 -- $5 chunks to look at int  $6 worker int
 -- Its connection pins plans (postgres/pinned.ts): without statistics the planner would sort the whole backlog.
+-- A paused queue gives nothing: its jobs stay where they are.
 -- The worker row is locked first: one that was given up as dead, and does not know it yet, would get a lease that nobody recovers.
 with w as materialized (select id from trunkline.worker where id = $6 for key share),
   s as materialized (
@@ -10,7 +11,9 @@ with w as materialized (select id from trunkline.worker where id = $6 for key sh
       select r.*, l.o from unnest($3::int2[], $4::int8[]) with ordinality l(p, h, o), lateral (
         select priority, seq, n, ids, attempt from trunkline.ready
         where queue_id = $1 and priority = l.p and seq > l.h order by seq limit $5 for update skip locked) r
-      where exists (select from w) limit $5) r),
+      where exists (select from w)
+        and not exists (select from trunkline.queue where id = $1 and paused_at is not null and (paused_until is null or paused_until > now()))
+      limit $5) r),
   c as materialized (
     select priority, seq, attempt, o,
       case when cum <= $2 then ids else ids[1:$2 - (cum - n)] end take,
