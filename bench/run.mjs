@@ -56,7 +56,7 @@ async function trunklineContestant() {
   const noop = defineTask('noop', { run() {} })
   const trunkline = await Trunkline.connect({ connectionString, migrate: true })
   const payloads = Array.from({ length: total }, (_, i) => ({ i }))
-  const counts = async () => (await trunkline.counts())[0] ?? { due: 0, running: 0, completed: 0 }
+  const counts = async () => (await trunkline.queues())[0] ?? { due: 0, running: 0, completed: 0 }
   return {
     name: 'Trunkline, default settings',
     enqueue: () => trunkline.enqueueMany(noop, payloads),

@@ -1,5 +1,6 @@
 export { type Duration, formatDuration, toMilliseconds } from './words/durations.ts'
 export { type ErrorCode, errorTable, isTrunklineError, show, TrunklineError } from './words/errors.ts'
+export { type EnqueueAnswer, enqueueAnswers, type UniqueMode, uniqueModes } from './words/keys.ts'
 export { defaults, limits, namePattern } from './words/limits.ts'
 export { didYouMean, nearest } from './words/nearest.ts'
 export { type ProgressNumbers, percentOf, progressText } from './words/progress.ts'

@@ -1,6 +1,6 @@
 -- What the migrations make, for review. Written by: npm run schema:dump
 
-table attempt
+table attempt with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
   id bigint not null
   attempt smallint not null
   kind smallint not null
@@ -10,13 +10,39 @@ table attempt
   error jsonb
   constraint attempt_pkey PRIMARY KEY (id, attempt)
 
-table cancel_wanted
+table cancel_wanted with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
   id bigint not null
   worker_id integer not null
   at timestamp with time zone not null default now()
   by_whom text
   constraint cancel_wanted_pkey PRIMARY KEY (id)
   CREATE INDEX cancel_wanted_worker ON trunkline.cancel_wanted USING btree (worker_id)
+
+table debounce with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, fillfactor=70)
+  id bigint not null
+  queue_id integer not null
+  key text not null
+  task_id integer not null
+  priority smallint not null
+  max_attempts smallint not null
+  timeout_ms bigint
+  created_by text
+  tags text[]
+  payload jsonb not null
+  created_at timestamp with time zone not null default now()
+  run_at timestamp with time zone not null
+  last_at timestamp with time zone not null
+  calls integer not null default 1
+  constraint debounce_pkey PRIMARY KEY (id)
+  constraint debounce_queue_id_key_key UNIQUE (queue_id, key)
+  CREATE INDEX debounce_run_at ON trunkline.debounce USING btree (run_at)
+
+table expired
+  queue_id integer not null
+  task_id integer not null
+  status smallint not null
+  n bigint not null
+  constraint expired_pkey PRIMARY KEY (queue_id, task_id, status)
 
 table feed
   no bigint not null
@@ -28,7 +54,19 @@ table feed
 
 sequence feed_no
 
+table hidden with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
+  id bigint not null
+  at timestamp with time zone not null default now()
+  by_whom text
+  constraint hidden_pkey PRIMARY KEY (id)
+
 sequence id
+
+table id_range
+  no integer not null
+  made_at timestamp with time zone not null default now()
+  closing_at timestamp with time zone
+  constraint id_range_pkey PRIMARY KEY (no)
 
 unlogged table idle
   worker_id integer not null
@@ -47,7 +85,11 @@ table job partitioned by RANGE (id)
   timeout_ms bigint
   created_by text
   payload jsonb not null
+  key text
+  tags text[]
+  rerun_of bigint
   constraint job_pkey PRIMARY KEY (id)
+  CREATE INDEX job_tags ON ONLY trunkline.job USING gin (tags) WHERE (tags IS NOT NULL)
 
 view job_logs
   job_id bigint
@@ -73,6 +115,9 @@ view jobs
   progress_unit text
   progress_stage text
   progress_percent integer
+  tags text[]
+  key text
+  rerun_of bigint
   created_at timestamp with time zone
   created_by text
   run_at timestamp with time zone
@@ -87,6 +132,18 @@ view jobs
   timeout_ms bigint
   payload jsonb
   result jsonb
+
+table key with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, fillfactor=70)
+  queue_id integer not null
+  kind smallint not null
+  key text not null
+  id bigint not null
+  mode smallint not null
+  at timestamp with time zone not null
+  window_ms bigint not null default 0
+  hash bytea
+  constraint key_pkey PRIMARY KEY (queue_id, kind, key)
+  CREATE INDEX key_at ON trunkline.key USING btree (at)
 
 table leader
   name text not null
@@ -123,7 +180,7 @@ table migration
   applied_at timestamp with time zone not null default now()
   constraint migration_pkey PRIMARY KEY (no)
 
-table moved
+table moved with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
   id bigint not null
   queue_id integer not null
   priority smallint not null
@@ -144,7 +201,7 @@ table outcome partitioned by RANGE (id)
   CREATE INDEX outcome_finished_at ON ONLY trunkline.outcome USING brin (finished_at) WITH (pages_per_range='32')
   CREATE INDEX outcome_not_completed ON ONLY trunkline.outcome USING btree (finished_at) WHERE (status <> 2)
 
-table progress with (fillfactor=50)
+table progress with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, fillfactor=50)
   job_id bigint not null
   attempt smallint not null
   stage text
@@ -159,6 +216,10 @@ table queue
   id integer not null identity
   name text not null
   created_at timestamp with time zone not null default now()
+  paused_at timestamp with time zone
+  paused_until timestamp with time zone
+  paused_reason text
+  paused_by text
   constraint queue_name_check CHECK ((name ~ '^[A-Za-z0-9_.:/-]{1,128}$'::text))
   constraint queue_name_key UNIQUE (name)
   constraint queue_pkey PRIMARY KEY (id)
@@ -172,6 +233,11 @@ table ready with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor
   ids bigint[] not null
   constraint ready_pkey PRIMARY KEY (queue_id, priority, seq)
 
+table retagged with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
+  id bigint not null
+  tags text[] not null
+  constraint retagged_pkey PRIMARY KEY (id)
+
 table scheduled with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000)
   id bigint not null
   run_at timestamp with time zone not null
@@ -181,6 +247,14 @@ table scheduled with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_fa
   why smallint not null default 0
   constraint scheduled_pkey PRIMARY KEY (id)
   CREATE INDEX scheduled_run_at ON trunkline.scheduled USING btree (run_at)
+
+table searchable
+  task_id integer not null
+  path text not null
+  value text not null
+  job_id bigint not null
+  constraint searchable_pkey PRIMARY KEY (task_id, path, value, job_id)
+  CREATE INDEX searchable_job ON trunkline.searchable USING btree (job_id)
 
 table stat
   minute timestamp with time zone not null
@@ -209,6 +283,7 @@ table task
   description text
   input_schema jsonb
   updated_at timestamp with time zone not null default now()
+  searchable text[]
   constraint task_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 1000)))
   constraint task_name_check CHECK ((name ~ '^[A-Za-z0-9_.:/-]{1,128}$'::text))
   constraint task_name_key UNIQUE (name)
@@ -236,4 +311,10 @@ table worker
   constraint worker_pkey PRIMARY KEY (id)
   constraint worker_state_check CHECK ((state = ANY (ARRAY['starting'::text, 'running'::text, 'stopping'::text])))
 
-function enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint) returns bigint security definer set search_path=pg_catalog, pg_temp
+function enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint, unique_key text DEFAULT NULL::text, unique_mode text DEFAULT 'ignore'::text, unique_window interval DEFAULT NULL::interval, unique_max_wait interval DEFAULT NULL::interval, idempotency_key text DEFAULT NULL::text, idempotency_window interval DEFAULT '24:00:00'::interval, tags text[] DEFAULT NULL::text[]) returns bigint security definer set search_path=pg_catalog, pg_temp
+
+function enqueue_keyed(q integer, t integer, lane smallint, attempts smallint, at timestamp with time zone, delay_ms bigint, timeout bigint, who text, body jsonb, labels text[], origin bigint, k text, mode smallint, window_ms bigint, max_wait_ms bigint, ik text, ik_window_ms bigint, OUT job_id bigint, OUT made text) returns record
+
+function take_out(wanted bigint[], only_timed boolean DEFAULT false) returns TABLE(id bigint, place text, task_id integer, queue_id integer, lane smallint, own_lane smallint, attempt smallint, run_at timestamp with time zone, why smallint, worker_id integer) set enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_sort=off, jit=off
+
+function why(job bigint) returns jsonb security definer set search_path=pg_catalog, pg_temp, enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off

@@ -1,11 +1,27 @@
-import { show, TrunklineError } from '@trunkline/contract'
-import { type CancelAnswer, cancel } from './jobs/cancel.ts'
+import { type EnqueueAnswer, show, TrunklineError } from '@trunkline/contract'
+import { type ChangeOptions, type ChangePage, type FollowedChange, type FollowOptions, followChanges, readChanges } from './feed/changes.ts'
+import { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulk } from './jobs/bulk.ts'
+import { type CancelAnswer, cancel, deleteJob } from './jobs/cancel.ts'
 import { checkKeys, type Task } from './jobs/define-task.ts'
-import { createGatherer, type EnqueueOptions, readJobs, storeMany, storeMixed } from './jobs/enqueue.ts'
+import {
+  createGatherer,
+  type EnqueueManyOptions,
+  type EnqueueOptions,
+  readJobs,
+  readManyJobs,
+  type StoredJob,
+  storeMany,
+  storeOne,
+} from './jobs/enqueue.ts'
 import { checkJobId, createNames } from './jobs/names.ts'
+import { type PauseOptions, pauseQueue, resumeQueue } from './jobs/pause.ts'
+import { promoteNow } from './jobs/promote-now.ts'
+import { type RerunOptions, rerun } from './jobs/rerun.ts'
 import { createResultWatcher } from './jobs/result.ts'
 import { retry } from './jobs/retry.ts'
-import { countJobs, getJob, type JobFilter, type JobView, listJobs, type QueueCounts } from './jobs/show.ts'
+import { getJob, type JobListOptions, type JobView, listJobs, listQueues, type QueueView } from './jobs/show.ts'
+import { type JobChanges, update } from './jobs/update.ts'
+import { type Why, why } from './jobs/why.ts'
 import { createKeeper, type Keeper, type KeeperOptions } from './keeper/keeper.ts'
 import { createOutsideLogger, type OutsideLogger } from './log/outside-logger.ts'
 import { type LogEntry, readLogs } from './log/read-logs.ts'
@@ -31,6 +47,8 @@ export interface WorkOptions extends WorkerOptions {
 /** A job that was made or found; the way to its result. */
 export interface Job<Result = unknown> {
   readonly id: string
+  /** What the enqueue did: `new`, or what its key made of it: `existing`, `replaced`, `debounced`. Null where it was only looked up. */
+  readonly made: EnqueueAnswer | null
   /** Its present state. */
   get(): Promise<JobView>
   /**
@@ -45,26 +63,52 @@ export interface Trunkline {
   /**
    * Makes a job. Resolves after its commit, or with `tx` when it is written in the caller's transaction.
    * @param task a task, or the name of one that somebody has published
-   * @throws `invalid_payload`, `unknown_task`, the `payload_…` errors, `invalid_run_at`, `invalid_priority` and the like
+   * @throws `invalid_payload`, `unknown_task`, the `payload_…` errors, `invalid_run_at`, `invalid_priority` and the like,
+   * `idempotency_conflict`
    */
   enqueue<Input, Result>(task: Task<Input, Result>, payload: Input, options?: EnqueueOptions): Promise<Job<Result>>
   enqueue(task: string, payload: unknown, options?: EnqueueOptions): Promise<Job>
   /** Makes up to 100,000 jobs, all or none; answers them in input order. @throws as `enqueue`, and `batch_too_large` */
-  enqueueMany<Input, Result>(task: Task<Input, Result>, payloads: readonly Input[], options?: EnqueueOptions): Promise<Job<Result>[]>
-  enqueueMany(task: string, payloads: readonly unknown[], options?: EnqueueOptions): Promise<Job[]>
+  enqueueMany<Input, Result>(
+    task: Task<Input, Result>,
+    payloads: readonly Input[],
+    options?: EnqueueManyOptions<Input>,
+  ): Promise<Job<Result>[]>
+  enqueueMany(task: string, payloads: readonly unknown[], options?: EnqueueManyOptions): Promise<Job[]>
   /** The way to a job that was made elsewhere. @throws `invalid_job_id` */
   job(id: string): Job
   /** @throws `job_not_found` */
   get(id: string): Promise<JobView>
-  list(filter?: JobFilter): Promise<JobView[]>
+  /** Jobs, newest first; pending ones in the order in which they will run. @throws `unknown_task`, `unknown_queue`, `invalid_option` … */
+  list(options?: JobListOptions): Promise<JobView[]>
+  /** Why a job is not running, or how it ended: a sentence and a reason. @throws `job_not_found` */
+  why(id: string): Promise<Why>
   /** Lines of a job's log after number `after`, oldest first. */
   logs(id: string, options?: { after?: string; limit?: number }): Promise<LogEntry[]>
   /** Cancels a waiting job, or asks the worker of a running one. @throws `job_not_found` */
   cancel(id: string, options?: { by?: string }): Promise<CancelAnswer>
   /** Runs a failed or cancelled job again with fresh attempts. @throws `job_not_found`, `wrong_state` */
   retry(id: string): Promise<Job>
-  /** Jobs by queue and state. */
-  counts(): Promise<QueueCounts[]>
+  /** Runs an ended job once more as a new, linked job, with another payload where one is given. @throws `job_not_found`, `wrong_state` */
+  rerun(id: string, options?: RerunOptions): Promise<Job>
+  /** Puts a job that waits for its time in line now. @throws `job_not_found`, `wrong_state` */
+  promote(id: string): Promise<void>
+  /** Changes priority, queue or time of a waiting job, or the tags of any. @throws `job_not_found`, `wrong_state` */
+  update(id: string, changes: JobChanges): Promise<void>
+  /** Cancels a waiting job and hides it, or hides an ended one. @throws `job_not_found`, `wrong_state` for a running one */
+  delete(id: string, options?: { by?: string }): Promise<void>
+  /** Does one thing to many jobs, by ids or by filter, in parts, while claims go on; with `dryRun` it only counts. */
+  bulk(verb: BulkVerb, target: BulkTarget, options?: BulkOptions): Promise<BulkReport>
+  /** Queues with their jobs by place, their workers and pauses. */
+  queues(): Promise<QueueView[]>
+  /** Starts no job of a queue until an end, or until it is resumed. @throws `unknown_queue` */
+  pause(queue: string, options?: PauseOptions): Promise<void>
+  /** @throws `unknown_queue` */
+  resume(queue: string): Promise<void>
+  /** What happened, from the numbered change feed: gap-free, resumable by cursor. @throws `invalid_cursor`, `cursor_expired` */
+  changes(options?: ChangeOptions): Promise<ChangePage>
+  /** The change feed as it comes. */
+  follow(options?: FollowOptions): AsyncGenerator<FollowedChange>
   workers(): Promise<WorkerView[]>
   /** A logger for a job, for writers that are not its handler. */
   createJobLogger(jobId: string, taskName?: string): OutsideLogger
@@ -112,9 +156,10 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
   const watcher = createResultWatcher(database)
   const parts: { stop(): Promise<void> }[] = []
 
-  function job(id: string): Job<any> {
+  function job(id: string, made: EnqueueAnswer | null = null): Job<any> {
     return {
       id,
+      made,
       get: () => getJob(database, id),
       result: ({ signal } = {}) => watcher.wait(id, signal),
     }
@@ -135,24 +180,33 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     async enqueue(task: Task | string, payload: unknown, enqueueOptions: EnqueueOptions = {}) {
       const [made] = await readJobs(names, task, [payload], enqueueOptions)
       if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
-      if (!enqueueOptions.tx) return job(await gatherer.add(made))
-      const [id] = await storeMixed(database, [made], enqueueOptions.tx)
-      return job(id as string)
+      const stored = await storeOne(database, gatherer, made, enqueueOptions.tx)
+      return job(stored.id, stored.made)
     },
-    async enqueueMany(task: Task | string, payloads: readonly unknown[], enqueueOptions: EnqueueOptions = {}) {
-      const made = await readJobs(names, task, payloads, enqueueOptions)
-      return (await storeMany(database, made, enqueueOptions.tx)).map(job)
+    async enqueueMany(task: Task | string, payloads: readonly unknown[], enqueueOptions: EnqueueManyOptions = {}) {
+      const made = await readManyJobs(names, task, payloads, enqueueOptions)
+      return (await storeMany(database, made, enqueueOptions.tx)).map((stored: StoredJob) => job(stored.id, stored.made))
     },
     job: (id) => job(checkJobId(id)),
     get: (id) => getJob(database, id),
-    list: (filter) => listJobs(database, filter),
+    list: (listOptions) => listJobs(database, names, listOptions),
+    why: (id) => why(database, id),
     logs: (id, logOptions) => readLogs(database, checkJobId(id), logOptions),
     cancel: (id, { by } = {}) => cancel(database, id, by ?? null),
     async retry(id) {
       await retry(database, id)
       return job(id)
     },
-    counts: () => countJobs(database),
+    rerun: async (id, rerunOptions) => job(await rerun(database, names, id, rerunOptions), 'new'),
+    promote: (id) => promoteNow(database, id),
+    update: (id, changes) => update(database, names, id, changes),
+    delete: (id, { by } = {}) => deleteJob(database, id, by ?? null),
+    bulk: (verb, target, bulkOptions) => bulk(database, names, verb, target, bulkOptions),
+    queues: () => listQueues(database),
+    pause: (queue, pauseOptions) => pauseQueue(database, names, queue, pauseOptions),
+    resume: (queue) => resumeQueue(database, names, queue),
+    changes: (changeOptions) => readChanges(database, changeOptions),
+    follow: (followOptions) => followChanges(database, followOptions),
     workers: () => listWorkers(database),
     createJobLogger(jobId) {
       const logger = createOutsideLogger(database, checkJobId(jobId), options.onError ?? (() => {}))

@@ -74,7 +74,37 @@ export const errorTable = {
     sentence: 'a job id is a decimal number; received {received}',
     hint: 'Copy the id from: trunkline jobs list.',
   },
+  unknown_queue: {
+    status: 404,
+    sentence: 'there is no queue "{received}"{meant}',
+    hint: 'A queue is there once a job or a worker has named it; known: {allowed}.',
+  },
   wrong_state: { status: 409, sentence: 'job {job} is {state}; it cannot be {verb}', hint: '{advice}' },
+  key_taken: {
+    status: 409,
+    sentence: 'job {job} cannot be retried: an unfinished job holds its key, or comes back in the same call',
+    hint: 'Wait for that one to end, or re-run this one as a new job: trunkline jobs rerun {job}.',
+  },
+  idempotency_conflict: {
+    status: 409,
+    sentence: 'the idempotency key {received} was used for another request (job {job})',
+    hint: 'Send the same request again under this key, or use a new key for another request.',
+  },
+  query_too_broad: {
+    status: 400,
+    sentence: 'a filter on {field} would read all of the history',
+    hint: 'List the path as searchable in its task, or add a time range of at most 24 hours (createdAfter, createdBefore).',
+  },
+  invalid_cursor: {
+    status: 400,
+    sentence: 'the cursor is {received}; allowed: the cursor of an earlier answer, or nothing',
+    hint: 'Begin again without a cursor.',
+  },
+  cursor_expired: {
+    status: 410,
+    sentence: 'the change feed no longer reaches back to {received}',
+    hint: 'Read the present state again, then follow the feed from there.',
+  },
   // how an attempt ends
   handler_failed: { status: 500, sentence: '{problem}', hint: 'See the stack and the log of the attempt.' },
   timeout: {

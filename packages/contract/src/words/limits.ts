@@ -23,6 +23,14 @@ export const limits = {
   /** Jobs in one `enqueueMany`. */
   batch: 100_000,
   tags: 20,
+  /** Characters of a tag. */
+  tagLength: 64,
+  /** Characters of a unique or idempotency key. */
+  keyLength: 500,
+  /** Jobs that one bulk call may select. */
+  bulk: 100_000,
+  /** Searchable payload paths of a task. */
+  searchable: 16,
 } as const
 
 /** Queue and task names: 1 to 128 of these characters. */

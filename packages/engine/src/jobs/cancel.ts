@@ -1,12 +1,42 @@
 import { TrunklineError } from '@trunkline/contract'
+import { numbers } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
+import { answerOf, type JobAnswer, refusal } from './answers.ts'
 import { checkJobId } from './names.ts'
 
 const cancelStatement = statement(import.meta.url, 'cancel.sql')
 
 /** What a cancellation did: the job was waiting and is cancelled, it runs and its worker was told, or it had ended before. */
 export type CancelAnswer = 'cancelled' | 'asked' | 'ended'
+
+const cancelled: Record<string, CancelAnswer> = { ready: 'cancelled', scheduled: 'cancelled', debounce: 'cancelled', running: 'asked' }
+const deleted: Record<string, string> = {
+  ready: 'deleted',
+  scheduled: 'deleted',
+  debounce: 'deleted',
+  completed: 'deleted',
+  failed: 'deleted',
+  cancelled: 'deleted',
+}
+
+async function places(
+  database: Database,
+  ids: readonly string[],
+  by: string | null,
+  hide: boolean,
+): Promise<{ id: string; was: string }[]> {
+  const rows = await database.run<{ id: string; was: string }>(cancelStatement, [numbers(ids), by, hide], 'walk')
+  // a job that was never seen in a place for 100 looks: nothing was done with it
+  const lost = rows.find((row) => row.was === 'moving')
+  if (lost) throw new TrunklineError('internal', { problem: `job ${lost.id} stands in no place` })
+  return rows
+}
+
+/** Cancels many jobs in one statement. */
+export async function cancelMany(database: Database, ids: readonly string[], by: string | null): Promise<JobAnswer[]> {
+  return (await places(database, ids, by, false)).map(({ id, was }) => answerOf('cancelled', id, was, cancelled[was]))
+}
 
 /**
  * Cancels a job. A waiting one never starts afterwards; a running one is told within a second, and is recorded as cancelled
@@ -15,22 +45,22 @@ export type CancelAnswer = 'cancelled' | 'asked' | 'ended'
  * @throws `job_not_found`, `invalid_job_id`
  */
 export async function cancel(database: Database, id: string, by: string | null): Promise<CancelAnswer> {
-  checkJobId(id)
-  for (let turn = 0; ; turn++) {
-    const [row] = await database.run<{ was: string }>(cancelStatement, [id, by], 'walk')
-    switch (row?.was) {
-      case 'waiting':
-      case 'scheduled':
-        return 'cancelled'
-      case 'asked':
-        return 'asked'
-      case 'done':
-        return 'ended'
-      case 'gone':
-        throw new TrunklineError('job_not_found', { field: 'jobId', received: id })
-    }
-    // "again": between our look at the waiting places and at the leases it moved from one to the other
-    if (turn >= 20) throw new TrunklineError('internal', { problem: `job ${id} stands in no place` })
-    if (turn >= 3) await new Promise((resolve) => setTimeout(resolve, 10 * turn))
-  }
+  const [row] = await places(database, [checkJobId(id)], by, false)
+  if (row?.was === 'gone') throw refusal('cancelled', id, 'gone')
+  return cancelled[row?.was ?? ''] ?? 'ended'
+}
+
+/** Deletes many jobs in one statement: waiting ones are cancelled, all are hidden; running ones are left alone. */
+export async function deleteMany(database: Database, ids: readonly string[], by: string | null): Promise<JobAnswer[]> {
+  return (await places(database, ids, by, true)).map(({ id, was }) => answerOf('deleted', id, was, deleted[was]))
+}
+
+/**
+ * Deletes a job: a waiting one is cancelled, and no list, look-up or verb finds it any more; its row goes with its partition.
+ * @throws `job_not_found`, `wrong_state` for a running one, `invalid_job_id`
+ */
+export async function deleteJob(database: Database, id: string, by: string | null): Promise<void> {
+  const [row] = await places(database, [checkJobId(id)], by, true)
+  const was = row?.was ?? 'gone'
+  if (!deleted[was]) throw refusal('deleted', id, was)
 }

@@ -41,6 +41,8 @@ export interface TaskOptions<Schema extends StandardSchemaV1, Result> {
   timeout?: Duration
   /** One sentence for people. */
   description?: string
+  /** Payload paths (`customer.id`) by whose values jobs can be found, however long the history. At most 16. Default: none. */
+  searchable?: readonly string[]
   /** The work. What it returns (plain JSON of at most 1 MiB) is the job's result. */
   run: (context: TaskContext<StandardSchemaV1.InferOutput<Schema>>) => Promise<Result> | Result
 }
@@ -56,10 +58,11 @@ export interface Task<Input = any, Result = any> {
   readonly description: string | null
   readonly schema: StandardSchemaV1<Input, any> | null
   readonly inputSchema: Record<string, unknown> | null
+  readonly searchable: readonly string[]
   readonly run: (context: TaskContext<any>) => Promise<Result> | Result
 }
 
-const optionNames = ['input', 'inputSchema', 'queue', 'priority', 'retry', 'timeout', 'description', 'run']
+const optionNames = ['input', 'inputSchema', 'queue', 'priority', 'retry', 'timeout', 'description', 'searchable', 'run']
 
 /** @throws `invalid_name` unless `value` can name a queue or a task. */
 export function checkName(value: unknown, field: string): string {
@@ -92,6 +95,17 @@ export function checkKeys(options: object, allowed: readonly string[], where: st
       })
     }
   }
+}
+
+/** @throws `invalid_option` unless `value` is a list of payload paths */
+function checkPaths(value: unknown): readonly string[] {
+  const good = (path: unknown) => typeof path === 'string' && /^[^.\0]+(\.[^.\0]+){0,9}$/.test(path) && path.length <= 200
+  if (Array.isArray(value) && value.length <= limits.searchable && value.every(good)) return value
+  throw new TrunklineError('invalid_option', {
+    field: 'searchable',
+    received: show(value),
+    allowed: `at most ${limits.searchable} paths such as customer.id`,
+  })
 }
 
 function jsonSchemaOf(schema: StandardSchemaV1 | undefined): Record<string, unknown> | null {
@@ -137,6 +151,7 @@ export function defineTask<Result, Schema extends StandardSchemaV1 = StandardSch
     description: options.description ?? null,
     schema: (options.input as StandardSchemaV1<StandardSchemaV1.InferInput<Schema>> | undefined) ?? null,
     inputSchema: options.inputSchema ?? jsonSchemaOf(options.input),
+    searchable: checkPaths(options.searchable ?? []),
     run: options.run,
   }
 }

@@ -1,19 +1,21 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type Duration, limits, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
+import { type Duration, type EnqueueAnswer, limits, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
 import { numbers, texts } from '../postgres/arrays.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
 import { isTransient } from '../postgres/transient.ts'
 import { checkAttempts, checkKeys, checkPriority, type Task } from './define-task.ts'
 import { jsonText } from './json-text.ts'
+import { type KeyOptions, type Keys, keyOptionNames, readKeys } from './keys.ts'
 import type { KnownTask, Names } from './names.ts'
 import { withPartitions } from './partitions.ts'
 
 const enqueueMixed = statement(import.meta.url, 'enqueue.sql')
 const enqueueMany = statement(import.meta.url, 'enqueue-many.sql')
+const enqueueKeyed = statement(import.meta.url, 'enqueue-keyed.sql')
 
 /** What may be said of a job when it is made. */
-export interface EnqueueOptions {
+export interface EnqueueOptions extends KeyOptions {
   /** Default: the task's queue. */
   queue?: string
   /** −100 to 100, higher runs first. Default: the task's. */
@@ -28,11 +30,30 @@ export interface EnqueueOptions {
   timeout?: Duration
   /** Who asked, for people. At most 200 characters. */
   createdBy?: string
+  /** For people and filters: at most 20, each of 1 to 64 characters. */
+  tags?: readonly string[]
   /** The caller's own open transaction: the job exists exactly when it commits. */
   tx?: Queryable
 }
 
-const optionNames = ['queue', 'priority', 'runAt', 'delay', 'maxAttempts', 'timeout', 'createdBy', 'tx']
+/** Options of `enqueueMany`: a key of each payload instead of one key for all. */
+export interface EnqueueManyOptions<Input = any> extends Omit<EnqueueOptions, 'uniqueKey' | 'idempotencyKey' | 'idempotencyWindow'> {
+  /** The unique key of each payload. */
+  uniqueKey?: (payload: Input, index: number) => string
+}
+
+const optionNames = [
+  'queue',
+  'priority',
+  'runAt',
+  'delay',
+  'maxAttempts',
+  'timeout',
+  'createdBy',
+  'tags',
+  'tx',
+  ...keyOptionNames,
+] as const satisfies readonly (keyof EnqueueOptions)[]
 
 /** One checked job, ready to be stored. */
 export interface NewJob {
@@ -46,7 +67,17 @@ export interface NewJob {
   readonly delayMs: number | null
   readonly timeoutMs: number | null
   readonly createdBy: string | null
+  readonly tags: readonly string[] | null
+  readonly keys: Keys | null
+  /** The job that this one repeats. */
+  readonly rerunOf: string | null
   readonly payload: string
+}
+
+/** A stored job. */
+export interface StoredJob {
+  readonly id: string
+  readonly made: EnqueueAnswer
 }
 
 const earliest = 0
@@ -60,7 +91,8 @@ export function readTime(value: unknown, field: string): Date {
   throw new TrunklineError('invalid_run_at', { field, received: show(value) })
 }
 
-function readStart(options: EnqueueOptions): Pick<NewJob, 'runAt' | 'delayMs'> {
+/** When a job starts: a time, a delay, or neither. @throws `invalid_option`, `invalid_run_at`, `invalid_duration` */
+export function readStart(options: Pick<EnqueueOptions, 'runAt' | 'delay'>): Pick<NewJob, 'runAt' | 'delayMs'> {
   if (options.runAt !== undefined && options.delay !== undefined) {
     throw new TrunklineError('invalid_option', { field: 'delay', received: 'given together with runAt', allowed: 'one of runAt, delay' })
   }
@@ -68,6 +100,18 @@ function readStart(options: EnqueueOptions): Pick<NewJob, 'runAt' | 'delayMs'> {
     runAt: options.runAt === undefined ? null : readTime(options.runAt, 'runAt').toISOString(),
     delayMs: options.delay === undefined ? null : toMilliseconds(options.delay, 'delay') || null,
   }
+}
+
+/** @throws `invalid_option` unless `value` is a list of tags; duplicates are dropped */
+export function readTags(value: unknown): readonly string[] {
+  const good = (tag: unknown) =>
+    typeof tag === 'string' && tag.length > 0 && tag.length <= limits.tagLength && !/\0/.test(tag) && tag.isWellFormed()
+  if (Array.isArray(value) && value.length <= limits.tags && value.every(good)) return [...new Set(value as string[])]
+  throw new TrunklineError('invalid_option', {
+    field: 'tags',
+    received: show(value),
+    allowed: `at most ${limits.tags} texts of 1 to ${limits.tagLength} characters`,
+  })
 }
 
 function pathOf(issue: StandardSchemaV1.Issue): string {
@@ -98,6 +142,7 @@ export async function checkPayload(task: Task, payload: unknown): Promise<unknow
 
 /** Options of a call, checked once for all its jobs. */
 async function readOptions(names: Names, known: KnownTask, options: EnqueueOptions): Promise<Omit<NewJob, 'payload'>> {
+  const tags = options.tags === undefined ? [] : readTags(options.tags)
   checkKeys(options, optionNames, 'enqueue')
   if (
     options.createdBy !== undefined &&
@@ -116,6 +161,9 @@ async function readOptions(names: Names, known: KnownTask, options: EnqueueOptio
     ...readStart(options),
     timeoutMs: options.timeout === undefined ? known.timeoutMs : toMilliseconds(options.timeout, 'timeout') || null,
     createdBy: options.createdBy ?? null,
+    tags: tags.length > 0 ? tags : null,
+    keys: readKeys(options),
+    rerunOf: null,
     queueId: await names.queueId(options.queue ?? known.queue),
   }
 }
@@ -140,60 +188,132 @@ export async function readJobs(
   return jobs
 }
 
-/** Stores jobs of any mix in one statement; ids in input order. */
+/** Options and payloads of `enqueueMany`: as {@link readJobs}, and a key for each payload. */
+export async function readManyJobs(
+  names: Names,
+  task: Task | string,
+  payloads: readonly unknown[],
+  options: EnqueueManyOptions,
+): Promise<NewJob[]> {
+  const { uniqueKey, ...common } = options
+  if (uniqueKey === undefined) return await readJobs(names, task, payloads, common)
+  if (typeof uniqueKey !== 'function') {
+    throw new TrunklineError('invalid_option', { field: 'uniqueKey', received: show(uniqueKey), allowed: 'a function of the payload' })
+  }
+  const keyOf = (i: number): Keys | null => {
+    const { uniqueMode, uniqueWindow, uniqueMaxWait } = options
+    const given = { uniqueMode, uniqueWindow, uniqueMaxWait }
+    const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+    return readKeys({ uniqueKey: uniqueKey(payloads[i], i), ...said })
+  }
+  const { uniqueMode: _m, uniqueWindow: _w, uniqueMaxWait: _x, ...rest } = common
+  return (await readJobs(names, task, payloads, rest)).map((job, i) => ({ ...job, keys: keyOf(i) }))
+}
+
+const column = (jobs: readonly NewJob[], pick: (job: NewJob) => number | string | null) => numbers(jobs.map(pick))
+const textColumn = (jobs: readonly NewJob[], pick: (job: NewJob) => string | null) => texts(jobs.map(pick))
+const tagColumn = (jobs: readonly NewJob[]) => textColumn(jobs, (j) => j.tags && JSON.stringify(j.tags))
+
+/** Stores jobs without keys, of any mix, in one statement; ids in input order. */
 export async function storeMixed(database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<string[]> {
-  const column = (pick: (job: NewJob) => number | null) => numbers(jobs.map(pick))
   const [row] = await database.run<{ ids: string[] }>(
     enqueueMixed,
     [
-      column((j) => j.queueId),
-      column((j) => j.taskId),
-      column((j) => j.priority),
-      column((j) => j.maxAttempts),
-      texts(jobs.map((j) => j.runAt)),
-      column((j) => j.timeoutMs),
-      texts(jobs.map((j) => j.createdBy)),
-      texts(jobs.map((j) => j.payload)),
-      column((j) => j.delayMs),
+      column(jobs, (j) => j.queueId),
+      column(jobs, (j) => j.taskId),
+      column(jobs, (j) => j.priority),
+      column(jobs, (j) => j.maxAttempts),
+      textColumn(jobs, (j) => j.runAt),
+      column(jobs, (j) => j.timeoutMs),
+      textColumn(jobs, (j) => j.createdBy),
+      textColumn(jobs, (j) => j.payload),
+      column(jobs, (j) => j.delayMs),
+      tagColumn(jobs),
+      column(jobs, (j) => j.rerunOf),
     ],
     on,
   )
   return row?.ids ?? []
 }
 
+/** Stores jobs with keys in one statement; answers in input order. @throws `idempotency_conflict` */
+async function storeKeyed(database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<StoredJob[]> {
+  const [row] = await database.run<{ ids: string[]; made: EnqueueAnswer[] }>(
+    enqueueKeyed,
+    [
+      column(jobs, (j) => j.queueId),
+      column(jobs, (j) => j.taskId),
+      column(jobs, (j) => j.priority),
+      column(jobs, (j) => j.maxAttempts),
+      textColumn(jobs, (j) => j.runAt),
+      column(jobs, (j) => j.delayMs),
+      column(jobs, (j) => j.timeoutMs),
+      textColumn(jobs, (j) => j.createdBy),
+      textColumn(jobs, (j) => j.payload),
+      tagColumn(jobs),
+      column(jobs, (j) => j.rerunOf),
+      textColumn(jobs, (j) => j.keys?.uniqueKey ?? null),
+      column(jobs, (j) => j.keys?.mode ?? 1),
+      column(jobs, (j) => j.keys?.windowMs ?? null),
+      column(jobs, (j) => j.keys?.maxWaitMs ?? null),
+      textColumn(jobs, (j) => j.keys?.idempotencyKey ?? null),
+      column(jobs, (j) => j.keys?.idempotencyMs ?? null),
+    ],
+    on,
+  )
+  return (row?.ids ?? []).map((id, i) => ({ id, made: row?.made[i] ?? 'new' }))
+}
+
 /** Rows and bytes of one statement: large enough to be fast, small enough not to hold locks or memory for long. */
 const statementRows = 5000
 const statementBytes = 8 * 1024 * 1024
+/** A keyed job costs several small statements inside the server. */
+const keyedRows = 1000
 
 /**
- * Stores jobs that differ only in their payload; ids in input order. Several statements when there are many: all of them in
- * the caller's transaction, or in one of their own.
+ * Stores the jobs of one `enqueueMany`, which differ only in payload and key; answers in input order. Several statements when
+ * there are many: all of them in the caller's transaction, or in one of their own.
  */
-export async function storeMany(database: Database, jobs: readonly NewJob[], tx?: Queryable): Promise<string[]> {
+export async function storeMany(database: Database, jobs: readonly NewJob[], tx?: Queryable): Promise<StoredJob[]> {
   const [first] = jobs
   if (!first) return []
-  const send = async (part: readonly NewJob[], on?: Queryable) => {
-    const { queueId, taskId, priority, maxAttempts, runAt, delayMs, timeoutMs, createdBy } = first
-    const values = [queueId, taskId, priority, maxAttempts, runAt, timeoutMs, createdBy, texts(part.map((j) => j.payload)), delayMs]
-    const [row] = await database.run<{ ids: string[] }>(enqueueMany, values, on)
-    return row?.ids ?? []
-  }
-  const parts = slices(jobs)
-  if (parts.length === 1) return tx ? await send(jobs, tx) : await withPartitions(database, () => send(jobs))
+  const send = first.keys ? storeKeyed : storeAlike
+  const parts = slices(jobs, first.keys ? keyedRows : statementRows)
+  if (parts.length === 1) return tx ? await send(database, jobs, tx) : await withPartitions(database, () => send(database, jobs))
   const sendAll = async (on: Queryable) => {
-    const ids: string[] = []
-    for (const part of parts) ids.push(...(await send(part, on)))
-    return ids
+    const stored: StoredJob[] = []
+    for (const part of parts) stored.push(...(await send(database, part, on)))
+    return stored
   }
   return tx ? await sendAll(tx) : await withPartitions(database, () => database.transaction(sendAll))
 }
 
-function slices(jobs: readonly NewJob[]): NewJob[][] {
+async function storeAlike(database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<StoredJob[]> {
+  const { queueId, taskId, priority, maxAttempts, runAt, delayMs, timeoutMs, createdBy, tags } = jobs[0] as NewJob
+  const payloads = textColumn(jobs, (j) => j.payload)
+  const values = [queueId, taskId, priority, maxAttempts, runAt, timeoutMs, createdBy, payloads, delayMs, tags && texts(tags)]
+  const [row] = await database.run<{ ids: string[] }>(enqueueMany, values, on)
+  return (row?.ids ?? []).map((id) => ({ id, made: 'new' }))
+}
+
+/** Stores one job: with others of this process in one statement, unless it has keys or the caller's transaction. */
+export async function storeOne(database: Database, gatherer: Gatherer, job: NewJob, tx?: Queryable): Promise<StoredJob> {
+  if (job.keys) {
+    const store = () => storeKeyed(database, [job], tx)
+    const [stored] = tx ? await store() : await withPartitions(database, store)
+    return stored as StoredJob
+  }
+  if (!tx) return { id: await gatherer.add(job), made: 'new' }
+  const [id] = await storeMixed(database, [job], tx)
+  return { id: id as string, made: 'new' }
+}
+
+function slices(jobs: readonly NewJob[], most: number): NewJob[][] {
   const parts: NewJob[][] = []
   let part: NewJob[] = []
   let bytes = 0
   for (const job of jobs) {
-    if (part.length > 0 && (part.length >= statementRows || bytes + job.payload.length > statementBytes)) {
+    if (part.length > 0 && (part.length >= most || bytes + job.payload.length > statementBytes)) {
       parts.push(part)
       part = []
       bytes = 0

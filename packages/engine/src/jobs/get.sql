@@ -1,3 +1,3 @@
--- One job as people see it.
--- $1 id int8
-select * from trunkline.jobs where id = $1
+-- Jobs as people see them, in no order. With the pins of walk: a plan for a handful of ids would read whole tables for some.
+-- $1 ids int8[]
+select * from trunkline.jobs where id = any($1::bigint[])

@@ -6,6 +6,7 @@ import { checkName, type Task } from './define-task.ts'
 const publish = statement(import.meta.url, 'publish-task.sql')
 const findTask = statement(import.meta.url, 'find-task.sql')
 const findQueue = statement(import.meta.url, 'find-queue.sql')
+const knownQueue = statement(import.meta.url, 'known-queue.sql')
 
 /** What producers know of a task. */
 export interface KnownTask {
@@ -15,13 +16,17 @@ export interface KnownTask {
   readonly priority: number
   readonly attempts: number
   readonly timeoutMs: number | null
+  /** Payload paths by whose values its jobs can be found. */
+  readonly searchable: readonly string[]
 }
 
 /** Numbers of queues and tasks, remembered. */
 export interface Names {
   /** The number of a queue, which is made when it is new. @throws `invalid_name` */
   queueId(name: string): Promise<number>
-  /** The name of a queue or task by number. */
+  /** The number of a queue that is there already. @throws `unknown_queue` */
+  knownQueue(name: string): Promise<number>
+  /** The name of a queue by number. */
   queueName(id: number): string | undefined
   /** Publishes a task's name, defaults and JSON Schema for those who enqueue by name. */
   publish(task: Task): Promise<KnownTask>
@@ -46,6 +51,19 @@ export function createNames(database: Database): Names {
       queueNames.set(id, name)
       return id
     },
+    async knownQueue(name) {
+      const remembered = queues.get(name)
+      if (remembered !== undefined) return remembered
+      const [row] = await database.run<{ id: number | null; known: string[] | null }>(knownQueue, [name])
+      if (row?.id != null) return row.id
+      const known = row?.known ?? []
+      throw new TrunklineError('unknown_queue', {
+        field: 'queue',
+        received: name,
+        meant: didYouMean(name, known),
+        allowed: known.length ? known.slice(0, 20).join(', ') : 'none yet',
+      })
+    },
     queueName: (id) => queueNames.get(id),
     async publish(task) {
       const known = published.get(task)
@@ -58,6 +76,7 @@ export function createNames(database: Database): Names {
         task.timeoutMs,
         task.description,
         task.inputSchema === null ? null : JSON.stringify(task.inputSchema),
+        task.searchable.length > 0 ? [...task.searchable] : null,
       ])
       const made: KnownTask = {
         id: (row as { id: number }).id,
@@ -66,6 +85,7 @@ export function createNames(database: Database): Names {
         priority: task.priority,
         attempts: task.attempts,
         timeoutMs: task.timeoutMs,
+        searchable: task.searchable,
       }
       published.set(task, made)
       return made

@@ -3,7 +3,7 @@ import { inSchema, statement } from '../postgres/statement.ts'
 
 const partitionsStatement = statement(import.meta.url, 'partitions.sql')
 
-/** Ids of one partition. */
+/** Ids of one partition. Statements that look a range up divide by it as well. */
 const size = 500_000
 /** Partitions kept ahead of the ids: at 200,000 jobs a second they last ten seconds, and the keeper looks every second. */
 const ahead = 4
@@ -36,7 +36,12 @@ async function addRange(database: Database, from: number): Promise<void> {
       end $$;`,
   )
   await database
-    .query(inSchema(`begin; set local lock_timeout = '2s'; ${parts.join('\n')} commit;`, database.schema))
+    .query(
+      inSchema(
+        `begin; set local lock_timeout = '2s'; ${parts.join('\n')} insert into trunkline.id_range(no) values (${no}) on conflict do nothing; commit;`,
+        database.schema,
+      ),
+    )
     .catch(async (error) => {
       await database.query('rollback')
       throw error

@@ -1,18 +1,12 @@
-import { type JobState, jobStates, show as shown, TrunklineError } from '@trunkline/contract'
+import { type JobState, TrunklineError } from '@trunkline/contract'
 import type { Progress } from '../log/job-logger.ts'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
-import { checkKeys, checkName } from './define-task.ts'
 import type { JobError } from './error-json.ts'
-import { checkJobId } from './names.ts'
+import { type JobFilter, readFilter, readPage, selectIds } from './filter.ts'
+import { checkJobId, type Names } from './names.ts'
 
 const getStatement = statement(import.meta.url, 'get.sql')
-const lists = {
-  any: statement(import.meta.url, 'list.sql'),
-  pending: statement(import.meta.url, 'list-pending.sql'),
-  running: statement(import.meta.url, 'list-running.sql'),
-  ended: statement(import.meta.url, 'list-ended.sql'),
-}
 const countsStatement = statement(import.meta.url, 'counts.sql')
 
 /** A job as people see it (CONTRACT section 3). Ids are decimal text, durations ms. */
@@ -28,6 +22,11 @@ export interface JobView {
   attempt: number
   maxAttempts: number
   progress: Progress | null
+  tags: string[]
+  /** Its unique key. */
+  key: string | null
+  /** The job that this one repeats. */
+  rerunOf: string | null
   createdAt: Date
   createdBy: string | null
   runAt: Date
@@ -64,6 +63,9 @@ export function jobView(row: any): JobView {
           percent: row.progress_percent,
         }
       : null,
+    tags: row.tags,
+    key: row.key,
+    rerunOf: row.rerun_of,
     createdAt: row.created_at,
     createdBy: row.created_by,
     runAt: row.run_at,
@@ -81,17 +83,20 @@ export function jobView(row: any): JobView {
 
 /** @throws `job_not_found`, `invalid_job_id` */
 export async function getJob(database: Database, id: string): Promise<JobView> {
-  checkJobId(id)
-  const [row] = await database.run(getStatement, [id])
-  if (!row) throw new TrunklineError('job_not_found', { field: 'jobId', received: id })
-  return jobView(row)
+  const [found] = await getJobs(database, [checkJobId(id)])
+  if (!found) throw new TrunklineError('job_not_found', { field: 'jobId', received: id })
+  return found
 }
 
-/** Which jobs to list. */
-export interface JobFilter {
-  state?: JobState
-  task?: string
-  queue?: string
+/** Jobs by id, in the order of the ids; those that are gone are left out. */
+export async function getJobs(database: Database, ids: readonly string[]): Promise<JobView[]> {
+  const rows = await database.run(getStatement, [`{${ids.join(',')}}`], 'walk')
+  const found = new Map(rows.map((row) => [row.id as string, jobView(row)]))
+  return ids.flatMap((id) => found.get(id) ?? [])
+}
+
+/** A page of jobs. */
+export interface JobListOptions extends JobFilter {
   /** Default 50, at most 500. */
   limit?: number
   /** Only jobs with an id below this one: the last id of the page before. Not for `pending`. */
@@ -99,45 +104,38 @@ export interface JobFilter {
 }
 
 /**
- * Jobs, newest first; pending ones in the order in which they will run. A pending list filtered by task looks at the first
- * 10,000 chunks and scheduled jobs.
- * @throws `invalid_option`, `unknown_option`, `invalid_name`, `invalid_job_id`
+ * Jobs, newest first; pending ones in the order in which they will run.
+ * @throws what `readFilter` throws, `invalid_job_id`
  */
-export async function listJobs(database: Database, filter: JobFilter = {}): Promise<JobView[]> {
-  checkKeys(filter, ['state', 'task', 'queue', 'limit', 'before'], 'a job filter')
-  const { state, task, queue, limit = 50, before } = filter
-  if (state !== undefined && !jobStates.includes(state)) {
-    throw new TrunklineError('invalid_option', { field: 'state', received: shown(state), allowed: jobStates.join(', ') })
-  }
-  if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
-    throw new TrunklineError('invalid_option', { field: 'limit', received: shown(limit), allowed: 'a whole number from 1 to 500' })
-  }
-  if (task !== undefined) checkName(task, 'task')
-  if (queue !== undefined) checkName(queue, 'queue')
-  const from = before === undefined ? String(Number.MAX_SAFE_INTEGER) : checkJobId(before)
-  const common = [task ?? null, queue ?? null, limit]
-  const ended = { completed: 2, failed: 3, cancelled: 4 } as Record<string, number>
-  let rows: any[]
-  if (state === undefined) rows = await database.run(lists.any, [from, ...common])
-  else if (state === 'pending') rows = await database.run(lists.pending, [0, ...common])
-  else if (state === 'running') rows = await database.run(lists.running, [from, ...common])
-  else if (state === 'blocked') rows = []
-  else rows = await database.run(lists.ended, [from, ...common, ended[state]])
-  return rows.map(jobView)
+export async function listJobs(database: Database, names: Names, options: JobListOptions = {}): Promise<JobView[]> {
+  const { limit, before, ...filter } = options
+  const page = readPage({ ...(limit === undefined ? {} : { limit }), ...(before === undefined ? {} : { before }) })
+  const ids = await selectIds(database, await readFilter(names, filter), page.limit, page.before)
+  return ids.length === 0 ? [] : await getJobs(database, ids)
 }
 
-/** Jobs of one queue by place. */
-export interface QueueCounts {
+/** A queue with its jobs by place. */
+export interface QueueView {
   queue: string
+  /** May run now, unless the queue is paused. */
   due: number
+  /** Wait for their time: scheduled, retrying, snoozed, debounced. */
   scheduled: number
   running: number
   completed: number
   failed: number
   cancelled: number
+  /** Live workers that serve it. */
+  workers: number
+  /** Null = it gives out jobs. */
+  paused: { since: Date; until: Date | null; reason: string | null; by: string | null } | null
 }
 
-/** Counts by queue, from the counters: no history is counted. */
-export async function countJobs(database: Database): Promise<QueueCounts[]> {
-  return await database.run(countsStatement, [])
+/** Queues with their counts, from the counters: no history is counted. */
+export async function listQueues(database: Database): Promise<QueueView[]> {
+  const rows = await database.run(countsStatement, [])
+  return rows.map((row) => ({
+    ...row,
+    paused: row.paused && { ...row.paused, since: new Date(row.paused.since), until: row.paused.until && new Date(row.paused.until) },
+  }))
 }

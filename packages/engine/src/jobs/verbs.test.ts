@@ -205,9 +205,9 @@ describe('retry', () => {
   test('keeps the counters true', async () => {
     const id = await make()
     await end(id, 3, '{"message":"no","reason":"fatal"}')
-    expect((await trunkline.counts()).find((c) => c.queue === queue)).toMatchObject({ failed: 1, due: 0 })
+    expect((await trunkline.queues()).find((c) => c.queue === queue)).toMatchObject({ failed: 1, due: 0 })
     await trunkline.retry(id)
-    expect((await trunkline.counts()).find((c) => c.queue === queue)).toMatchObject({ failed: 0, due: 1 })
+    expect((await trunkline.queues()).find((c) => c.queue === queue)).toMatchObject({ failed: 0, due: 1 })
   })
 })
 
@@ -234,7 +234,8 @@ describe('lists', () => {
     expect(await list({ state: 'pending' })).toEqual([ids[3], ids[4]])
     expect(await list({ state: 'pending', task: 'noop' })).toEqual([ids[3], ids[4]])
     expect(await list({ state: 'cancelled' })).toEqual([ids[5]])
-    expect(await list({ task: 'nope' })).toEqual([])
+    await expect(trunkline.list({ task: 'nope' })).rejects.toMatchObject({ code: 'unknown_task' })
+    await expect(trunkline.list({ queue: 'nope' })).rejects.toMatchObject({ code: 'unknown_queue' })
     await expect(trunkline.list({ state: 'queued' as never })).rejects.toMatchObject({ code: 'invalid_option' })
     await expect(trunkline.list({ stat: 'failed' } as never)).rejects.toMatchObject({
       code: 'unknown_option',

@@ -49,8 +49,8 @@ export interface Database {
   run<Row = any>(statement: Statement, values: unknown[], on?: Profile | Queryable): Promise<Row[]>
   /** Runs a text that is not in a file: migrations, administration. */
   query<Row = any>(text: string, values?: unknown[]): Promise<Row[]>
-  /** Runs `work` between begin and commit on one general connection; rolls back when it throws. */
-  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
+  /** Runs `work` between begin and commit on one connection of `profile` (default general); rolls back when it throws. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>, profile?: Profile): Promise<T>
   /** Opens a connection of one's own with the pins of `profile`. Its errors reach `onError`; it never crashes the process. */
   connect(profile: Profile, name: string, onError?: (error: Error) => void): Promise<pg.Client>
   close(): Promise<void>
@@ -120,8 +120,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     async query(text, values) {
       return (await explained(pool('general').query(text, values as unknown[]))).rows
     },
-    async transaction(work) {
-      const client = await explained(pool('general').connect())
+    async transaction(work, profile = 'general') {
+      const client = await explained(pool(profile).connect())
       let broken: Error | undefined
       try {
         await client.query('begin')

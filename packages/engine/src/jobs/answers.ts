@@ -1,0 +1,64 @@
+import { type ErrorCode, TrunklineError } from '@trunkline/contract'
+
+/** What a verb did with one job of many. */
+export type JobAnswer =
+  | { readonly jobId: string; readonly ok: true; readonly answer: string }
+  /** `code` is a row of the error table, `reason` its sentence. */
+  | { readonly jobId: string; readonly ok: false; readonly code: ErrorCode; readonly reason: string }
+
+/** A verb that a job can refuse; its participle, as sentences use it. */
+export type RefusableVerb = 'cancelled' | 'retried' | 'rerun' | 'promoted' | 'updated' | 'deleted'
+
+/** Where a job was when a verb came, as the statements say it. */
+export type Place = 'ready' | 'scheduled' | 'debounce' | 'running' | 'completed' | 'failed' | 'cancelled' | 'replaced' | 'pending' | 'due'
+
+const ended = {
+  updated: 'It has ended; re-run it as a new job with other options: trunkline jobs rerun {job}.',
+  promoted: 'It has ended; run it again with: trunkline jobs retry {job}.',
+  cancelled: 'It has ended already.',
+}
+
+/** What to do instead, by verb and place. */
+const advice: Record<RefusableVerb, Record<string, string>> = {
+  cancelled: { completed: ended.cancelled, failed: ended.cancelled, cancelled: ended.cancelled },
+  retried: {
+    completed: 'To run it once more, re-run it as a new job: trunkline jobs rerun {job}.',
+    running: 'Wait for its end, or cancel it first.',
+    pending: 'It is waiting for its turn already.',
+    replaced: 'Another job with its key took its place; re-run it as a new job: trunkline jobs rerun {job}.',
+    expiring: 'Retention is about to remove it; re-run it as a new job: trunkline jobs rerun {job}.',
+  },
+  rerun: {
+    pending: 'It has not run yet: change it (trunkline jobs update {job}) or start it now (trunkline jobs promote {job}).',
+    running: 'Wait for its end, or cancel it first.',
+  },
+  promoted: {
+    due: 'It starts as soon as a slot is free; see: trunkline jobs why {job}.',
+    running: 'It runs already.',
+    completed: ended.promoted,
+    failed: ended.promoted,
+    cancelled: ended.promoted,
+  },
+  updated: {
+    running: 'Only waiting jobs can be changed; cancel it first, or re-run it when it has ended.',
+    completed: ended.updated,
+    failed: ended.updated,
+    cancelled: ended.updated,
+  },
+  deleted: { running: 'Cancel it first: trunkline jobs cancel {job}.' },
+}
+
+/** Why a verb was refused, as the error that a single call throws. */
+export function refusal(verb: RefusableVerb, id: string, place: string): TrunklineError {
+  if (place === 'gone') return new TrunklineError('job_not_found', { field: 'jobId', received: id })
+  if (place === 'key_taken') return new TrunklineError('key_taken', { job: id })
+  const text = advice[verb][place] ?? 'Look at it with: trunkline jobs show {job}.'
+  return new TrunklineError('wrong_state', { job: id, state: place, verb, advice: text.replaceAll('{job}', id) })
+}
+
+/** The answer of one job: what happened to it, or why not. */
+export function answerOf(verb: RefusableVerb, id: string, place: string, happened: string | undefined): JobAnswer {
+  if (happened !== undefined) return { jobId: id, ok: true, answer: happened }
+  const { code, message } = refusal(verb, id, place)
+  return { jobId: id, ok: false, code, reason: message }
+}

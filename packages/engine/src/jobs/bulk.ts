@@ -1,0 +1,155 @@
+import { didYouMean, limits, show, TrunklineError } from '@trunkline/contract'
+import type { Database } from '../postgres/database.ts'
+import { statement } from '../postgres/statement.ts'
+import type { JobAnswer } from './answers.ts'
+import { cancelMany, deleteMany } from './cancel.ts'
+import { checkKeys } from './define-task.ts'
+import { type JobFilter, readFilter, selectIds } from './filter.ts'
+import { checkJobId, type Names } from './names.ts'
+import { promoteMany } from './promote-now.ts'
+import { type RerunOptions, rerunMany } from './rerun.ts'
+import { retryMany } from './retry.ts'
+import { type JobChanges, readChanges, updateMany } from './update.ts'
+
+const statesStatement = statement(import.meta.url, 'states.sql')
+
+/** What can be done to many jobs at once. */
+export const bulkVerbs = ['cancel', 'retry', 'rerun', 'promote', 'update', 'delete'] as const
+/** One of {@link bulkVerbs}. */
+export type BulkVerb = (typeof bulkVerbs)[number]
+
+/** The jobs that are meant: by id, or by a filter that says something. */
+export type BulkTarget = { ids: readonly string[] } | JobFilter
+
+/** Options of a bulk call. */
+export interface BulkOptions {
+  /** Only count what would be touched, by state. Default false. */
+  dryRun?: boolean
+  /** `update` only: what changes. */
+  changes?: JobChanges
+  /** `rerun` only: what differs. */
+  rerun?: RerunOptions
+  /** Who asked, for people. */
+  by?: string
+  /** At most so many jobs, up to 100,000 (the default). */
+  limit?: number
+  /** Told after each part. */
+  onProgress?: (progress: { done: number; total: number }) => void
+  /** Ends it between two parts; what was done stays done. */
+  signal?: AbortSignal
+}
+
+/** What a bulk call did. */
+export interface BulkReport {
+  /** Jobs that were selected, frozen before the first was touched. */
+  readonly total: number
+  readonly accepted: number
+  /** Refused, each with its reason in `results`. */
+  readonly skipped: number
+  /** Of a dry run: the selected jobs by state. */
+  readonly byState: Record<string, number>
+  /** One for each job; empty after a dry run. */
+  readonly results: JobAnswer[]
+}
+
+const optionNames = ['dryRun', 'changes', 'rerun', 'by', 'limit', 'onProgress', 'signal']
+
+/** Jobs of one transaction: few enough that claims beside it wait for milliseconds only. */
+const partSize = 500
+
+async function select(database: Database, names: Names, target: BulkTarget, limit: number): Promise<string[]> {
+  if ('ids' in target) {
+    checkKeys(target, ['ids'], 'a list of jobs')
+    if (!Array.isArray(target.ids) || target.ids.length > limits.bulk) {
+      throw new TrunklineError('invalid_option', { field: 'ids', received: show(target.ids), allowed: `at most ${limits.bulk} job ids` })
+    }
+    return [...new Set(target.ids.map(checkJobId))].slice(0, limit)
+  }
+  const filter = await readFilter(names, target, 'a bulk filter')
+  if (Object.values(target).every((value) => value === undefined)) {
+    throw new TrunklineError('invalid_option', {
+      field: 'filter',
+      received: 'no condition',
+      allowed: 'at least one condition; for all jobs say so: { createdAfter: "1970-01-01T00:00:00Z" }',
+    })
+  }
+  return await selectIds(database, filter, limit)
+}
+
+async function verbFor(
+  database: Database,
+  names: Names,
+  verb: BulkVerb,
+  options: BulkOptions,
+): Promise<(ids: readonly string[]) => Promise<JobAnswer[]>> {
+  const by = options.by ?? null
+  switch (verb) {
+    case 'cancel':
+      return (ids) => cancelMany(database, ids, by)
+    case 'delete':
+      return (ids) => deleteMany(database, ids, by)
+    case 'retry':
+      return (ids) => retryMany(database, ids)
+    case 'promote':
+      return (ids) => promoteMany(database, ids)
+    case 'update': {
+      const changes = await readChanges(names, options.changes ?? {})
+      return (ids) => updateMany(database, ids, changes)
+    }
+    case 'rerun':
+      // its options are checked now, not at the first part
+      await rerunMany(database, names, [], options.rerun)
+      return (ids) => rerunMany(database, names, ids, { ...options.rerun, ...(by === null ? {} : { createdBy: by }) })
+    default:
+      throw new TrunklineError('invalid_option', {
+        field: 'verb',
+        received: show(verb),
+        allowed: bulkVerbs.join(', ') + didYouMean(String(verb), bulkVerbs),
+      })
+  }
+}
+
+/**
+ * Does one thing to many jobs: selects them, then works through them in parts of 500, each in a transaction of its own, while
+ * claims go on. Every job answers for itself; a refusal stops nothing.
+ * @throws `invalid_option`, `unknown_option`, and what the filter and the verb throw for bad input: before anything was touched
+ */
+export async function bulk(
+  database: Database,
+  names: Names,
+  verb: BulkVerb,
+  target: BulkTarget,
+  options: BulkOptions = {},
+): Promise<BulkReport> {
+  checkKeys(options, optionNames, 'bulk')
+  const { limit = limits.bulk, dryRun = false, onProgress, signal } = options
+  if (!Number.isInteger(limit) || limit < 1 || limit > limits.bulk) {
+    throw new TrunklineError('invalid_option', {
+      field: 'limit',
+      received: show(limit),
+      allowed: `a whole number from 1 to ${limits.bulk}`,
+    })
+  }
+  const run = await verbFor(database, names, verb, options)
+  const ids = await select(database, names, target, limit)
+  if (dryRun) {
+    const byState: Record<string, number> = {}
+    for (let from = 0; from < ids.length; from += 5000) {
+      for (const row of await database.run<{ state: string; n: number }>(
+        statesStatement,
+        [`{${ids.slice(from, from + 5000).join(',')}}`],
+        'walk',
+      )) {
+        byState[row.state] = (byState[row.state] ?? 0) + row.n
+      }
+    }
+    return { total: ids.length, accepted: 0, skipped: 0, byState, results: [] }
+  }
+  const results: JobAnswer[] = []
+  for (let from = 0; from < ids.length && !signal?.aborted; from += partSize) {
+    for (const answer of await run(ids.slice(from, from + partSize))) results.push(answer)
+    onProgress?.({ done: Math.min(ids.length, from + partSize), total: ids.length })
+  }
+  const accepted = results.filter((r) => r.ok).length
+  return { total: ids.length, accepted, skipped: results.length - accepted, byState: {}, results }
+}

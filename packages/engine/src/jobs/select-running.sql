@@ -1,0 +1,12 @@
+-- Ids of running jobs, newest first.
+-- $1 below this id int8  $2 not below this id int8  $3 limit int
+-- the filter: $4 task int  $5 queue int  $6 tags text[]  $7 created from timestamptz  $8 created before  $9 payload values jsonb [{path, value}]; null = any
+select j.id::text from (select unnest(ids) id from trunkline.lease) l join trunkline.job j on j.id = l.id
+  left join trunkline.moved m on m.id = j.id left join trunkline.retagged g on g.id = j.id
+where j.id < $1 and j.id >= $2 and not exists (select from trunkline.outcome o where o.id = j.id)
+  and ($4::int is null or j.task_id = $4) and ($5::int is null or coalesce(m.queue_id, j.queue_id) = $5)
+  and ($6::text[] is null or coalesce(g.tags, j.tags) @> $6)
+  and ($7::timestamptz is null or j.created_at >= $7) and ($8::timestamptz is null or j.created_at < $8)
+  and ($9::jsonb is null or not exists (
+    select from jsonb_to_recordset($9) a(path text, value text) where j.payload #>> string_to_array(a.path, '.') is distinct from a.value))
+order by j.id desc limit $3
