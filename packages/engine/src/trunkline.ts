@@ -22,7 +22,9 @@ import { retry } from './jobs/retry.ts'
 import { getJob, type JobListOptions, type JobView, listJobs, listQueues, type QueueView } from './jobs/show.ts'
 import { type JobChanges, update } from './jobs/update.ts'
 import { type Why, why } from './jobs/why.ts'
+import { checkHealth, type HealthWarning } from './keeper/health.ts'
 import { createKeeper, type Keeper, type KeeperOptions } from './keeper/keeper.ts'
+import { type CounterDifference, reconcileCounters } from './keeper/reconcile.ts'
 import { createOutsideLogger, type OutsideLogger } from './log/outside-logger.ts'
 import { type LogEntry, readLogs } from './log/read-logs.ts'
 import { checkServer, type DatabaseOptions, openDatabase } from './postgres/database.ts'
@@ -110,6 +112,10 @@ export interface Trunkline {
   /** The change feed as it comes. */
   follow(options?: FollowOptions): AsyncGenerator<FollowedChange>
   workers(): Promise<WorkerView[]>
+  /** What endangers the queue: pinned snapshots, bloat, the NOTIFY queue, no keeper, queues without workers. Empty = nothing found. */
+  health(): Promise<HealthWarning[]>
+  /** Proves the counters against the whole history, and books the differences with `repair`. Reads everything: for administrators. */
+  reconcile(options?: { repair?: boolean }): Promise<CounterDifference[]>
   /** A logger for a job, for writers that are not its handler. */
   createJobLogger(jobId: string, taskName?: string): OutsideLogger
   /** Starts a worker in this process. */
@@ -208,6 +214,8 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     changes: (changeOptions) => readChanges(database, changeOptions),
     follow: (followOptions) => followChanges(database, followOptions),
     workers: () => listWorkers(database),
+    health: () => checkHealth(database),
+    reconcile: (reconcileOptions) => reconcileCounters(database, reconcileOptions),
     createJobLogger(jobId) {
       const logger = createOutsideLogger(database, checkJobId(jobId), options.onError ?? (() => {}))
       parts.push({ stop: () => logger.flush() })

@@ -37,6 +37,12 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): st
       return event.leading ? 'this keeper leads' : 'another keeper leads'
     case 'recovered':
       return `recovered ${event.jobs} jobs of dead workers ${event.workers.join(', ')}${event.poisoned > 0 ? `; ${event.poisoned} ended by crash_limit` : ''}`
+    case 'retention':
+      return `retention removed ${event.ranges} whole ranges and ${event.jobs} single jobs of the history`
+    case 'health':
+      return event.warnings.length === 0
+        ? 'nothing endangers the queue any more'
+        : `warning: ${event.warnings.map((w) => `${w.sentence} (${w.hint})`).join('; ')}`
     case 'database_error':
       return `database (${event.where}): ${event.error.message}`
   }

@@ -15,10 +15,12 @@ with l as materialized (
   u as (update trunkline.lease e set ids = (select ids from k where k.lease = e.id), attempts = (select attempts from k where k.lease = e.id)
     where e.id = any(array(select lease from k))),
   j as materialized (
-    select v.*, j.task_id, coalesce(m.queue_id, j.queue_id) q, coalesce(m.priority, j.priority) p, cw.id is not null cancelled, cw.by_whom,
+    select v.*, j.task_id, coalesce(m.queue_id, j.queue_id) q, cw.id is not null cancelled, cw.by_whom,
       -- a crash raises the attempt number but spends none of the policy: only failed tries (kind 1) count
       v.kind = 1 and v.a + 1 >= j.max_attempts
-        and 1 + (select count(*) from trunkline.attempt t where t.id = v.id and t.kind = 1) >= j.max_attempts used_up
+        and 1 + (select count(*) from trunkline.attempt t where t.id = v.id and t.kind = 1) >= j.max_attempts used_up,
+      -- whatever else happens to it, a job that crashed twice stays in the isolation lane until it ends
+      case when v.a >= 2 and (select count(*) from trunkline.attempt t where t.id = v.id and t.kind = 2) >= 2 then 32767 else coalesce(m.priority, j.priority) end::int2 lane
     -- look-ups row by row, whatever joins are pinned for the rest: a hash join would read all of job
     from v, lateral (select task_id, queue_id, priority, max_attempts from trunkline.job where id = v.id offset 0) j
       left join lateral (select queue_id, priority from trunkline.moved where id = v.id offset 0) m on true
@@ -32,11 +34,11 @@ with l as materialized (
   at as (insert into trunkline.attempt(id, attempt, kind, worker_id, started_at, finished_at, error)
     select id, a, 1, $1, now() - age * interval '1us', now() - (age - dur) * interval '1us', error from j where kind = 1 and not used_up and not cancelled),
   sc as (insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt, why)
-    select id, now() + delay * interval '1ms', q, p, a + (kind = 1)::int, kind from j where kind in (1, 2) and not used_up and not cancelled),
+    select id, now() + delay * interval '1ms', q, lane, a + (kind = 1)::int, kind from j where kind in (1, 2) and not used_up and not cancelled),
   rd as (insert into trunkline.ready(queue_id, priority, seq, attempt, n, ids)
-    select q, p, case when a = 0 then min(id) else nextval('trunkline.id') end, a, count(*), array_agg(id order by id)
-    from (select *, (row_number() over (partition by q, p, a order by id) - 1) / 100 b from j where kind = 3 and not cancelled) z
-    group by q, p, a, b
+    select q, lane, case when a = 0 then min(id) else nextval('trunkline.id') end, a, count(*), array_agg(id order by id)
+    from (select *, (row_number() over (partition by q, lane, a order by id) - 1) / 100 b from j where kind = 3 and not cancelled) z
+    group by q, lane, a, b
     on conflict (queue_id, priority, seq) do update set ids = excluded.ids || trunkline.ready.ids, n = excluded.n + trunkline.ready.n),
   sd as (insert into trunkline.stat_delta
     select date_trunc('minute', now()), q, task_id, case when cancelled then 4 when used_up then 3 else 10 + kind end, count(*), sum(dur) from j group by 2, 3, 4),

@@ -4,7 +4,7 @@ import { inSchema, statement } from '../postgres/statement.ts'
 const partitionsStatement = statement(import.meta.url, 'partitions.sql')
 
 /** Ids of one partition. Statements that look a range up divide by it as well. */
-const size = 500_000
+export const rangeSize = 500_000
 /** Partitions kept ahead of the ids: at 200,000 jobs a second they last ten seconds, and the keeper looks every second. */
 const ahead = 4
 
@@ -15,9 +15,9 @@ const ahead = 4
  */
 export async function addPartitions(database: Database): Promise<number> {
   const [row] = await database.run<{ used: string; reach: string }>(partitionsStatement, [])
-  const wanted = (Math.floor(Number(row?.used) / size) + 1 + ahead) * size
+  const wanted = (Math.floor(Number(row?.used) / rangeSize) + 1 + ahead) * rangeSize
   let added = 0
-  for (let from = Number(row?.reach); from < wanted; from += size) {
+  for (let from = Number(row?.reach); from < wanted; from += rangeSize) {
     await addRange(database, from)
     added++
   }
@@ -25,13 +25,13 @@ export async function addPartitions(database: Database): Promise<number> {
 }
 
 async function addRange(database: Database, from: number): Promise<void> {
-  const no = from / size
+  const no = from / rangeSize
   const parts = ['job', 'outcome', 'log'].map(
     (table) => `
       create table if not exists trunkline.${table}_${no} (like trunkline.${table} including defaults including constraints);
       do $$ begin
         if not exists (select from pg_inherits where inhrelid = 'trunkline.${table}_${no}'::regclass) then
-          alter table trunkline.${table} attach partition trunkline.${table}_${no} for values from (${from}) to (${from + size});
+          alter table trunkline.${table} attach partition trunkline.${table}_${no} for values from (${from}) to (${from + rangeSize});
         end if;
       end $$;`,
   )

@@ -1,4 +1,5 @@
 -- Fires the debounced jobs whose time has come: their job rows are written, with the last payload, and they stand in line.
+-- Answers how many, and in how many ms the next one is due.
 -- $1 at most int
 with d as (delete from trunkline.debounce
     where id = any(array(select id from trunkline.debounce where run_at <= now() order by run_at limit $1 for update skip locked)) returning *),
@@ -13,4 +14,6 @@ with d as (delete from trunkline.debounce
   fd as (insert into trunkline.feed(xid, no, kind, body)
     select pg_current_xact_id(), nextval('trunkline.feed_no'), 'promoted', jsonb_build_object('n', count(*), 'ids', case when count(*) <= 100 then jsonb_agg(id) end)
     from d having count(*) > 0)
-select count(*)::int n, (select pg_notify('trunkline', 'w') where (select bool_or(waiting) from trunkline.idle where queue_id = any(array(select queue_id from d)))) woken from d
+select count(*)::int n,
+  (select greatest(0, extract(epoch from run_at - now()) * 1000)::float8 from trunkline.debounce where run_at > now() order by run_at limit 1) next_ms,
+  (select pg_notify('trunkline', 'w') where (select bool_or(waiting) from trunkline.idle where queue_id = any(array(select queue_id from d)))) woken from d

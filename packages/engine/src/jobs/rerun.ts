@@ -22,7 +22,6 @@ const optionNames = ['payload', 'queue', 'priority', 'runAt', 'delay', 'maxAttem
 
 interface Source {
   id: string
-  task: string
   task_id: number
   queue_id: number
   priority: number
@@ -67,7 +66,7 @@ export async function rerunMany(
   options: RerunOptions = {},
 ): Promise<JobAnswer[]> {
   const make = await readRerun(names, options)
-  const found = new Map((await database.run<Source>(sourceStatement, [numbers(ids)])).map((source) => [source.id, source]))
+  const found = new Map((await database.run<Source>(sourceStatement, [numbers(ids)], 'walk')).map((source) => [source.id, source]))
   const able = [...found.values()].filter((source) => isTerminal(source.state))
   const made = able.length === 0 ? [] : await withPartitions(database, () => storeMixed(database, able.map(make)))
   const newIds = new Map(able.map((source, i) => [source.id, made[i]]))
@@ -83,6 +82,6 @@ export async function rerunMany(
 export async function rerun(database: Database, names: Names, id: string, options: RerunOptions = {}): Promise<string> {
   const [answer] = await rerunMany(database, names, [checkJobId(id)], options)
   if (answer?.ok) return answer.answer
-  const [source] = await database.run<Source>(sourceStatement, [numbers([id])])
+  const [source] = await database.run<Source>(sourceStatement, [numbers([id])], 'walk')
   throw refusal('rerun', id, source?.state ?? 'gone')
 }

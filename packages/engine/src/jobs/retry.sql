@@ -5,7 +5,7 @@
 with i as materialized (select distinct u id from unnest($1::bigint[]) u),
   c as materialized (
     select i.id, j.task_id, coalesce(m.queue_id, j.queue_id) q, coalesce(m.priority, j.priority) p, o.id is not null ended, o.status, j.queue_id key_queue, j.key,
-      j.id is null or h.id is not null gone,
+      h.id is not null or (j.id is null and not exists (select from trunkline.debounce d where d.id = i.id)) gone,
       exists (select from trunkline.id_range r where r.no = i.id / 500000 and r.closing_at is not null) closing,
       j.key is not null and exists (select from trunkline.key x where x.queue_id = j.queue_id and x.kind = 0 and x.key = j.key and x.id <> j.id and x.mode <> 4
         and exists (select from trunkline.job y where y.id = x.id) and not exists (select from trunkline.outcome y where y.id = x.id)) taken,
@@ -26,7 +26,9 @@ with i as materialized (select distinct u id from unnest($1::bigint[]) u),
       from o join ok on ok.id = o.id) z
     group by q, p, na, b),
   w as (delete from trunkline.cancel_wanted where id = any(array(select id from o))),
-  k as (update trunkline.key x set id = ok.id from ok where ok.key is not null and x.queue_id = ok.key_queue and x.kind = 0 and x.key = ok.key and x.id <> ok.id and x.mode <> 4),
+  -- its time is set as well: the sweep of free keys trusts no row that is younger than its look
+  k as (update trunkline.key x set id = ok.id, at = clock_timestamp() from ok
+    where ok.key is not null and x.queue_id = ok.key_queue and x.kind = 0 and x.key = ok.key and x.mode <> 4),
   sd as (insert into trunkline.stat_delta
     select date_trunc('minute', now()), ok.q, ok.task_id, x.status, sum(x.n), 0 from o join ok on ok.id = o.id, lateral (values (21, 1), (o.status::int, -1)) x(status, n) group by 2, 3, 4),
   fd as (insert into trunkline.feed(xid, no, kind, body)

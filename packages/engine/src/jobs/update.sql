@@ -9,7 +9,8 @@ with t as materialized (
   w as materialized (select *, coalesce(due > now(), false) later from t),
   mv as (insert into trunkline.moved(id, queue_id, priority) select id, q, p from w where $2 is not null or $3 is not null
     on conflict (id) do update set queue_id = excluded.queue_id, priority = excluded.priority),
-  sc as (insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt, why) select id, due, q, p, attempt, why from w where later),
+  sc as (insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt, why)
+    select id, due, q, case when lane = 32767 then lane else p end, attempt, why from w where later),
   rd as (insert into trunkline.ready(queue_id, priority, seq, attempt, n, ids)
     select q, lane, case when attempt = 0 then min(id) else nextval('trunkline.id') end, attempt, count(*), array_agg(id order by id)
     from (select *, (row_number() over (partition by q, lane, attempt order by id) - 1) / 100 b

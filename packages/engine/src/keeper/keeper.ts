@@ -2,15 +2,20 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { cancel } from '../jobs/cancel.ts'
 import { addPartitions } from '../jobs/partitions.ts'
-import { promote } from '../jobs/promote.ts'
+import { endPauses } from '../jobs/pause.ts'
+import { promote, releaseDebounced } from '../jobs/promote.ts'
 import { recover } from '../jobs/recover.ts'
 import type { Database } from '../postgres/database.ts'
 import { createLink, type Link } from '../postgres/link.ts'
 import { statement } from '../postgres/statement.ts'
+import { checkHealth, type HealthWarning } from './health.ts'
+import { createRetention, type Removed, type RetentionOptions } from './retention.ts'
 
+const compactStatement = statement(import.meta.url, 'compact-stat.sql')
 const leaderStatement = statement(import.meta.url, 'leader.sql')
 const resignStatement = statement(import.meta.url, 'resign.sql')
 const rollUpStatement = statement(import.meta.url, 'roll-up.sql')
+const sweepKeysStatement = statement(import.meta.url, 'sweep-keys.sql')
 const sweepCancelsStatement = statement(import.meta.url, 'sweep-cancels.sql')
 const trimFeedStatement = statement(import.meta.url, 'trim-feed.sql')
 
@@ -18,6 +23,9 @@ const trimFeedStatement = statement(import.meta.url, 'trim-feed.sql')
 export type KeeperEvent =
   | { type: 'leader'; leading: boolean }
   | { type: 'recovered'; jobs: number; poisoned: number; workers: number[] }
+  | ({ type: 'retention' } & Removed)
+  /** What endangers the queue now; told when it changes, an empty list when it is over. */
+  | { type: 'health'; warnings: HealthWarning[] }
   | { type: 'database_error'; where: string; error: Error }
 
 /** Options of {@link createKeeper}. */
@@ -32,6 +40,8 @@ export interface KeeperOptions {
   leaseMs?: number
   /** How long the change feed is kept. Default 24 h. */
   feedMs?: number
+  /** How long ended jobs are kept, by state and task. Default 30 days; `false` in place of a duration = for ever. */
+  retention?: RetentionOptions
   onEvent?: (event: KeeperEvent) => void
 }
 
@@ -63,6 +73,9 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   let stopped = true
   let beating: Promise<void> = Promise.resolve()
   let renewAt = 0
+  const retention = createRetention(database, options.retention)
+  let keysLookedTo = '-infinity'
+  let told = ''
 
   const chores: Chore[] = [
     { name: 'promote', everyMs: 500, dueAt: 0, run: promoteDue },
@@ -70,13 +83,19 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     { name: 'partitions', everyMs: 1000, dueAt: 0, run: () => addPartitions(database).then(() => undefined) },
     { name: 'counters', everyMs: 1000, dueAt: 0, run: rollUp },
     { name: 'cancellations', everyMs: 1000, dueAt: 0, run: sweepCancels },
+    { name: 'pauses', everyMs: 500, dueAt: 0, run: () => endPauses(database).then(() => undefined) },
+    { name: 'keys', everyMs: 10_000, dueAt: 0, run: sweepKeys },
     { name: 'feed', everyMs: 60_000, dueAt: 0, run: trimFeed },
+    { name: 'health', everyMs: 60_000, dueAt: 0, run: lookAtHealth },
+    { name: 'retention', everyMs: 600_000, dueAt: 0, run: removeHistory },
+    { name: 'compaction', everyMs: 3_600_000, dueAt: 0, run: compact },
   ]
 
-  async function promoteDue(): Promise<number | undefined> {
-    const { moved, nextMs } = await promote(link)
-    if (moved >= 10_000) return 0
-    return nextMs === null ? undefined : Math.max(5, Math.min(500, nextMs))
+  async function promoteDue(): Promise<number> {
+    const due = await promote(link)
+    const fired = await releaseDebounced(link)
+    if (due.moved >= 10_000 || fired.moved >= 1000) return 0
+    return Math.max(5, Math.min(500, due.nextMs ?? 500, fired.nextMs ?? 500))
   }
 
   async function recoverDead(): Promise<undefined> {
@@ -96,6 +115,30 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   async function trimFeed(): Promise<number | undefined> {
     const [row] = await link.run(trimFeedStatement, [`${feedMs} milliseconds`, 20_000])
     return row?.[0] >= 20_000 ? 100 : undefined
+  }
+
+  async function sweepKeys(): Promise<number | undefined> {
+    const [row] = await link.run(sweepKeysStatement, [keysLookedTo, 5000])
+    const looked = row?.[1] ?? 0
+    // at the end it begins anew with the next turn
+    keysLookedTo = looked === 5000 ? row?.[2] : '-infinity'
+    return looked === 5000 ? 50 : undefined
+  }
+
+  async function lookAtHealth(): Promise<undefined> {
+    const warnings = await checkHealth(database)
+    const now = warnings.map((w) => w.code).join()
+    if (now !== told) onEvent?.({ type: 'health', warnings })
+    told = now
+  }
+
+  async function removeHistory(): Promise<undefined> {
+    const removed = await retention.runOnce()
+    if (removed.ranges + removed.jobs > 0) onEvent?.({ type: 'retention', ...removed })
+  }
+
+  async function compact(): Promise<undefined> {
+    await database.run(compactStatement, ['8 days', '60 days'])
   }
 
   async function renew(): Promise<void> {

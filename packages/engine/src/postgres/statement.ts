@@ -23,6 +23,7 @@ export function inSchema(text: string, schema: string): string {
   return text
     .replace(/\btrunkline\.(?=[a-z_%])/g, () => `${quoteName(schema)}.`)
     .replace(/\bschema trunkline\b/g, () => `schema ${quoteName(schema)}`)
+    .replace(/'trunkline'::regnamespace/g, () => `'${quoteName(schema)}'::regnamespace`)
     .replace(/pg_notify\('trunkline',/g, () => `pg_notify('${schema.replaceAll("'", "''")}',`)
 }
 
