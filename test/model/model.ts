@@ -98,6 +98,7 @@ export class Model {
   // -- places -----------------------------------------------------------------------------------------------------------
   private stand(job: ModelJob, lane: number, seq: number): void {
     job.place = 'ready'
+    job.why = 0
     job.lane = lane
     const there = this.chunks.find((c) => c.queue === job.queue && c.lane === lane && c.seq === seq)
     if (there) there.ids.unshift(job.id)
@@ -120,6 +121,7 @@ export class Model {
         const seq = natural && first.attempt === 0 ? first.id : tick
         for (const job of part) {
           job.place = 'ready'
+          job.why = 0
           job.lane = lane
         }
         const ids = part.map((j) => j.id)
@@ -398,6 +400,7 @@ export class Model {
     const tick = ++this.tick
     for (const job of jobs.toSorted((a, b) => (a.runAt ?? 0) - (b.runAt ?? 0) || a.id - b.id)) {
       job.place = 'ready'
+      job.why = 0
       const there = this.chunks.find((c) => c.queue === job.queue && c.lane === job.lane && c.seq === tick && c.attempt === job.attempt)
       if (there) there.ids.push(job.id)
       else this.chunks.push({ queue: job.queue, lane: job.lane, seq: tick, attempt: job.attempt, ids: [job.id] })
