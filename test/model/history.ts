@@ -4,8 +4,8 @@ import { claim, isolationLane, lanesOf } from '../../packages/engine/src/jobs/cl
 import { complete, status } from '../../packages/engine/src/jobs/complete.ts'
 import { type NewJob, storeMany, storeMixed, storeOne } from '../../packages/engine/src/jobs/enqueue.ts'
 import { giveUp } from '../../packages/engine/src/jobs/give-up.ts'
-import { promoteMany } from '../../packages/engine/src/jobs/promote-now.ts'
 import { promote, releaseDebounced } from '../../packages/engine/src/jobs/promote.ts'
+import { promoteMany } from '../../packages/engine/src/jobs/promote-now.ts'
 import { recover } from '../../packages/engine/src/jobs/recover.ts'
 import { rerunMany } from '../../packages/engine/src/jobs/rerun.ts'
 import { retryMany } from '../../packages/engine/src/jobs/retry.ts'
@@ -105,9 +105,13 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
     return rows[0].id
   }
   const answersOf = (answers: { jobId: string; ok: boolean; code?: string; reason?: string }[]) =>
-    new Map(answers.map((a) => [Number(a.jobId), a.ok ? 'ok' : a.code === 'wrong_state' ? /is (\w+); it/.exec(a.reason ?? '')?.[1] : a.code]))
+    new Map(
+      answers.map((a) => [Number(a.jobId), a.ok ? 'ok' : a.code === 'wrong_state' ? /is (\w+); it/.exec(a.reason ?? '')?.[1] : a.code]),
+    )
   const asked = (answers: Map<number, string>, good: readonly string[]) =>
-    [...answers].map(([id, v]) => [id, good.includes(v) ? 'ok' : v === 'gone' ? 'job_not_found' : v === 'key_taken' ? v : (noWords[v] ?? v)] as const)
+    [...answers].map(
+      ([id, v]) => [id, good.includes(v) ? 'ok' : v === 'gone' ? 'job_not_found' : v === 'key_taken' ? v : (noWords[v] ?? v)] as const,
+    )
   const sameAnswers = (verb: string, engine: Map<number, unknown>, expected: Map<number, string>, good: readonly string[]) => {
     for (const [id, v] of asked(expected, good)) same(`${verb} of ${id}`, engine.get(id), v)
   }
@@ -124,7 +128,10 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
     async enqueueMany() {
       const s = newSaid()
       const n = random() < 0.05 ? 130 : 1 + below(6)
-      const stored = await storeMany(database, Array.from({ length: n }, () => asJob(s)))
+      const stored = await storeMany(
+        database,
+        Array.from({ length: n }, () => asJob(s)),
+      )
       said.push(`enqueueMany ${stored[0]?.id}… ×${n} ${JSON.stringify(s)}`)
       const made = stored.map((x) => Number(x.id))
       model.enqueueMany(s, made)
@@ -175,7 +182,17 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
       const { id, lease, worker: by } = pick(held)
       const how = random() < 0.75 ? status.completed : random() < 0.5 ? status.failed : status.cancelled
       const error = how === status.failed ? '{"message":"no","reason":"fatal"}' : null
-      const end = { id, leaseId: lease, status: how, queueId: model.job(id).queue, taskId: task, startedAt: 0, endedAt: 0, result: null, error }
+      const end = {
+        id,
+        leaseId: lease,
+        status: how,
+        queueId: model.job(id).queue,
+        taskId: task,
+        startedAt: 0,
+        endedAt: 0,
+        result: null,
+        error,
+      }
       said.push(`complete ${id} as ${how}`)
       same('a stranger completes', await complete(link, by + 1_000_000, [end]), 0)
       same('completed', await complete(link, by, [end]), 1)
@@ -257,7 +274,12 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
         const { rows } = await client.query(`select now() + $1 * interval '1ms' as at`, [change.runAt - model.now])
         at = rows[0].at.toISOString()
       }
-      const changes = { queueId: change.queue ?? null, priority: change.priority === undefined ? null : -change.priority, runAt: at, tags: change.tags ?? null }
+      const changes = {
+        queueId: change.queue ?? null,
+        priority: change.priority === undefined ? null : -change.priority,
+        runAt: at,
+        tags: change.tags ?? null,
+      }
       const answers = answersOf(await updateMany(database, on.map(String), changes))
       const expected = model.update(on, change)
       const tagsOnly = Object.keys(change).length === 1 && change.tags !== undefined
@@ -285,7 +307,10 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
       const on = random() < 0.4
       said.push(on ? `pause ${queue} for ${forMs}` : `resume ${queue}`)
       if (on) {
-        await client.query(`update trunkline.queue set paused_at = now(), paused_until = now() + $2 * interval '1ms' where id = $1`, [queue, forMs])
+        await client.query(`update trunkline.queue set paused_at = now(), paused_until = now() + $2 * interval '1ms' where id = $1`, [
+          queue,
+          forMs,
+        ])
         model.paused.set(queue, forMs === null ? null : model.now + forMs)
       } else {
         await client.query(`update trunkline.queue set paused_at = null, paused_until = null where id = $1`, [queue])
@@ -316,14 +341,24 @@ const placesText = `select u.id::float8 id, (select count(*) from trunkline.read
     + (select count(*) from trunkline.lease l where u.id = any(l.ids)) + (select count(*) from trunkline.outcome o where o.id = u.id) + (select count(*) from trunkline.debounce d where d.id = u.id) n
   from unnest($1::int8[]) u(id)`
 
-async function compare(of: { client: pg.Client; model: Model; ids: number[]; same: (what: string, engine: unknown, expected: unknown) => void }): Promise<void> {
+async function compare(of: {
+  client: pg.Client
+  model: Model
+  ids: number[]
+  same: (what: string, engine: unknown, expected: unknown) => void
+}): Promise<void> {
   const { client, model, ids, same } = of
   const { rows } = await client.query({ name: 'view', text: viewText, values: [ids] })
   const seen = new Map(rows.map((row) => [row.id, row]))
   for (const id of ids) same(`job ${id}`, seen.get(id) ?? null, model.view(id))
   const places = await client.query({ name: 'places', text: placesText, values: [ids] })
   for (const { id, n } of places.rows) same(`places of job ${id}`, Number(n), 1)
-  const counted = await client.query({ name: 'counted', text: 'select status, sum(n)::int n from trunkline.stat_delta group by 1', values: [] })
+  const counted = await client.query({
+    name: 'counted',
+    text: 'select status, sum(n)::int n from trunkline.stat_delta group by 1',
+    values: [],
+  })
   const counts = new Map(counted.rows.map((row) => [row.status as number, row.n as number]))
-  for (const status of [0, 2, 3, 4, 5, 11, 12, 13, 20, 21]) same(`counter ${status}`, counts.get(status) ?? 0, model.counted.get(status) ?? 0)
+  for (const status of [0, 2, 3, 4, 5, 11, 12, 13, 20, 21])
+    same(`counter ${status}`, counts.get(status) ?? 0, model.counted.get(status) ?? 0)
 }

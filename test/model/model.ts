@@ -125,7 +125,8 @@ export class Model {
           job.lane = lane
         }
         const ids = part.map((j) => j.id)
-        const there = natural && first.attempt === 0 ? this.chunks.find((c) => c.queue === first.queue && c.lane === lane && c.seq === seq) : undefined
+        const there =
+          natural && first.attempt === 0 ? this.chunks.find((c) => c.queue === first.queue && c.lane === lane && c.seq === seq) : undefined
         if (there) there.ids.unshift(...ids)
         else this.chunks.push({ queue: first.queue, lane, seq, attempt: first.attempt, ids })
       }
@@ -229,7 +230,14 @@ export class Model {
       const job = there ? this.job(there.id) : this.make(said, id)
       const last = there?.last ?? this.now + 10 * window
       if (!there) this.count(0)
-      Object.assign(job, { place: 'debounce', own: -said.priority, lane: -said.priority, max: said.max, tags: said.tags, payload: said.payload })
+      Object.assign(job, {
+        place: 'debounce',
+        own: -said.priority,
+        lane: -said.priority,
+        max: said.max,
+        tags: said.tags,
+        payload: said.payload,
+      })
       job.runAt = Math.min(this.now + window, last)
       this.debounced.set(name, { id: job.id, last })
       return { id: job.id, made: there ? 'debounced' : 'new' }
@@ -348,7 +356,7 @@ export class Model {
       job.lane = this.backLane(job)
       if (kind === 1) {
         job.tries.push(1)
-            job.attempt++
+        job.attempt++
       }
       this.count(10 + kind)
       job.place = 'scheduled'
@@ -362,7 +370,9 @@ export class Model {
   recover(worker: number, running: number[]): void {
     const leases = this.leases.filter((l) => l.worker === worker)
     this.leases = this.leases.filter((l) => l.worker !== worker)
-    const all = leases.flatMap((l) => l.ids.map((id) => ({ id, alone: l.ids.length === 1, started: l.ids.length === 1 || running.includes(id) })))
+    const all = leases.flatMap((l) =>
+      l.ids.map((id) => ({ id, alone: l.ids.length === 1, started: l.ids.length === 1 || running.includes(id) })),
+    )
     const nothing = !all.some((a) => a.started)
     const back: { job: ModelJob; lane: number }[] = []
     for (const { id, alone, started } of all) {
@@ -373,7 +383,7 @@ export class Model {
       else {
         if (started) {
           job.tries.push(2)
-                job.attempt++
+          job.attempt++
         }
         this.count(started ? 20 : 13)
         back.push({ job, lane: crashes > 1 || nothing ? isolation : job.own })
@@ -525,8 +535,16 @@ export class Model {
   view(id: number): Record<string, unknown> | null {
     const job = this.jobs.get(id)
     if (!job || job.hidden) return null
-    const state = job.place === 'ended' ? { 2: 'completed', 3: 'failed' }[job.status] ?? 'cancelled' : job.place === 'lease' ? 'running' : 'pending'
-    const waiting = job.place === 'ready' ? (this.isPaused(job.queue) ? 'paused' : 'due') : job.why === 1 && job.place === 'scheduled' ? 'retrying' : 'scheduled'
+    const state =
+      job.place === 'ended' ? ({ 2: 'completed', 3: 'failed' }[job.status] ?? 'cancelled') : job.place === 'lease' ? 'running' : 'pending'
+    const waiting =
+      job.place === 'ready'
+        ? this.isPaused(job.queue)
+          ? 'paused'
+          : 'due'
+        : job.why === 1 && job.place === 'scheduled'
+          ? 'retrying'
+          : 'scheduled'
     return {
       id,
       state,

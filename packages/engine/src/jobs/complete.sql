@@ -12,7 +12,8 @@ with l as materialized (
   k as materialized (
     select o.lease, array_agg(o.id) ids, array_agg(o.a) attempts from o left join v on v.id = o.id where v.id is null group by o.lease),
   i as (insert into trunkline.outcome(id, status, attempt, worker_id, queue_id, task_id, started_at, finished_at, result, error)
-    select id, status, a, $1, queue_id, task_id, now() - age * interval '1us', now() - (age - dur) * interval '1us', result, error from v),
+    select id, status, a, $1, queue_id, task_id, now() - age * interval '1us', now() - (age - dur) * interval '1us',
+      case when status = 4 then coalesce((select jsonb_build_object('by', by_whom) from trunkline.cancel_wanted c where c.id = v.id), result) else result end, error from v),
   d as (delete from trunkline.lease where id = any(array(select id from l where id not in (select lease from k)))),
   u as (update trunkline.lease e set ids = (select ids from k where k.lease = e.id), attempts = (select attempts from k where k.lease = e.id)
     where e.id = any(array(select lease from k))),
