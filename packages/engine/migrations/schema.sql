@@ -159,6 +159,10 @@ table queue
   id integer not null identity
   name text not null
   created_at timestamp with time zone not null default now()
+  paused_at timestamp with time zone
+  paused_until timestamp with time zone
+  paused_reason text
+  paused_by text
   constraint queue_name_check CHECK ((name ~ '^[A-Za-z0-9_.:/-]{1,128}$'::text))
   constraint queue_name_key UNIQUE (name)
   constraint queue_pkey PRIMARY KEY (id)
@@ -236,4 +240,8 @@ table worker
   constraint worker_pkey PRIMARY KEY (id)
   constraint worker_state_check CHECK ((state = ANY (ARRAY['starting'::text, 'running'::text, 'stopping'::text])))
 
+function claim(queue integer, wanted integer, lanes smallint[], hints bigint[], chunks integer, worker integer) returns TABLE(id bigint, task_id integer, timeout_ms bigint, payload text) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+
 function enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint) returns bigint security definer set search_path=pg_catalog, pg_temp
+
+function lanes(queue integer) returns TABLE(lanes smallint[]) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
