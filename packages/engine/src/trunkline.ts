@@ -79,6 +79,8 @@ export interface Trunkline {
 
 const connectOptions = [
   'connectionString',
+  'directConnectionString',
+  'pooler',
   'schema',
   'applicationName',
   'poolSize',

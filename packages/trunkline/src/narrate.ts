@@ -19,6 +19,10 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): st
       return `stopping the ${event.name}`
     case 'worker_started':
       return `worker ${event.workerId} serves ${event.queues.join(', ')} with ${event.concurrency} slots`
+    case 'pooler':
+      return event.direct
+        ? 'a pooler in transaction mode stands before the database; LISTEN and the heartbeat go past it'
+        : 'a pooler in transaction mode stands before the database; jobs are looked for every second (set DATABASE_DIRECT_URL and they start at once)'
     case 'worker_stopping':
       return `worker ${event.workerId} stops; ${event.running} jobs are running`
     case 'worker_stopped':

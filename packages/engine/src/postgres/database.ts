@@ -91,7 +91,14 @@ export function openDatabase(options: DatabaseOptions): Database {
   let asked: Promise<boolean> | null = pooler === 'auto' ? null : Promise.resolve(pooler === 'transaction')
   function pooled(): Promise<boolean> {
     if (asked) return asked
-    const mine = explained(detectPooler(() => connectToPrimary(servers, { ...settings, application_name: applicationName }, () => {})))
+    const config = { ...settings, application_name: `${applicationName} probe` }
+    const another = async () => {
+      const client = new pg.Client({ ...config, connectionString: servers.urls[servers.preferred] as string })
+      client.on('error', () => {})
+      await client.connect()
+      return client
+    }
+    const mine = explained(detectPooler(() => connectToPrimary(servers, config, () => {}), another))
     asked = mine
     // the next call asks again
     mine.catch(() => {

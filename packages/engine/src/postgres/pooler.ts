@@ -41,13 +41,14 @@ async function backendOf(client: pg.Client, text = 'select pg_backend_pid() pid'
  * whose own number is that of the process serving it talks to the server itself: one question. Otherwise a second client
  * holds a transaction open meanwhile, so that a pooler has to show itself even where it always gives out the same connection.
  * @param open makes a fresh connection
+ * @param openMore makes another one to the same place without asking anything: its turn may not come
  */
-export async function detectPooler(open: () => Promise<pg.Client>): Promise<boolean> {
+export async function detectPooler(open: () => Promise<pg.Client>, openMore: () => Promise<pg.Client>): Promise<boolean> {
   const first = await open()
   try {
     const mine = await backendOf(first)
     if (mine === (first as unknown as { processID: number | null }).processID) return false
-    const second = await open()
+    const second = await openMore()
     try {
       return await isShared(first, second, mine)
     } finally {

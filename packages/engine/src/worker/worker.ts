@@ -337,6 +337,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   listener.start()
   claims.start()
   emit({ type: 'worker_started', workerId, queues, tasks: tasks.map((t) => t.name), concurrency })
+  if (await database.pooled()) emit({ type: 'pooler', direct: database.direct !== database })
   return {
     get id() {
       return String(workerId)
