@@ -49,7 +49,7 @@ export interface WorkerOptions {
   stuck?: 'release' | 'replace'
   onReplace?: () => void
   onEvent?: WorkerEventListener
-  /** Back-stop polling while nothing arrives; the listener usually wakes the worker before. Default: 20 ms, then 1 s, then 10 s. */
+  /** Back-stop polling while nothing arrives; the listener usually wakes the worker before. Default: 20 ms, then 1 s, then a tenth of the idle time up to 60 s. */
   pollMs?: number
 }
 
@@ -285,6 +285,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
       else if (payload === 'c') void lookForCancels()
     },
     onGap: () => {
+      claims.forgetIdle()
       claims.wake()
       void lookForCancels()
     },

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { interruption, settingsOf, wholeNumber } from '../command.ts'
 import { narrator } from '../narrate.ts'
-import { codeVersion, connect, databaseUrl, tasksFor } from '../platform.ts'
+import { codeVersion, connect, tasksFor } from '../platform.ts'
 import { onSupervisorGone, replaceMe, reportReady } from '../supervisor.ts'
 
 /** `trunkline worker`: runs jobs of the built-in tasks. */
@@ -23,7 +23,7 @@ export function workerCommand(program: Command): void {
       const replaced = new Promise<'replace'>((resolve) => {
         replace = () => resolve('replace')
       })
-      const worker = await trunkline.work(tasksFor(settings, await databaseUrl(settings)), {
+      const worker = await trunkline.work(await tasksFor(settings), {
         concurrency,
         heartbeatMs: heartbeat,
         graceMs: grace,
