@@ -26,7 +26,8 @@ declare module 'vitest' {
 /** One server per run and major version: a given one, or the embedded one. A database per test file is copied from a template. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   // journeys and examples use what people install: the build
-  if (project.name === 'postgresql 18') execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  if (project.name === 'postgresql 18')
+    execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   const major = project.name.includes('15') ? 15 : 18
   const given = process.env[major === 15 ? 'TRUNKLINE_TEST_DATABASE_URL_15' : 'TRUNKLINE_TEST_DATABASE_URL']
   let stop = async () => {}

@@ -94,7 +94,9 @@ describe('the keeper', () => {
     await until(async () => !(await there(before)), 'a dead worker to be given up')
     // away for longer than a third of the stale time: its own row is locked, so that not even leadership gets an answer
     const blocker = await db.client()
-    await blocker.query('begin; lock table trunkline.leader, trunkline.scheduled, trunkline.worker, trunkline.stat_delta, trunkline.cancel_wanted')
+    await blocker.query(
+      'begin; lock table trunkline.leader, trunkline.scheduled, trunkline.worker, trunkline.stat_delta, trunkline.cancel_wanted',
+    )
     await new Promise((resolve) => setTimeout(resolve, 1500))
     await blocker.query('rollback')
     const back = performance.now()

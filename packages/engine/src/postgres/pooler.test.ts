@@ -83,40 +83,45 @@ describe('what stands before the server', () => {
 })
 
 describe('behind a pooler in transaction mode', () => {
-  test.skipIf(missing)(`a whole life of jobs leaves nothing on the connections of others; a job starts within the poll interval${why}`, async () => {
-    const url = await pooler({ poolSize: 4 })
-    const events: WorkerEvent[] = []
-    const trunkline = await db.connect({ connectionString: url })
-    let tries = 0
-    const task = defineTask('pooled', {
-      retry: { attempts: 2, backoff: { curve: 'fixed', delay: 10 } },
-      run({ input, log, attempt }) {
-        log.info('seen')
-        if (input === 'flaky' && attempt === 1) throw new Error(`no luck ${tries++}`)
-        return 'done'
-      },
-    })
-    const worker = await trunkline.work([task], { onEvent: (e) => events.push(e), concurrency: 20 })
-    expect(events.find((e) => e.type === 'pooler')).toEqual({ type: 'pooler', direct: false })
-    const many = await trunkline.enqueueMany(task, new Array(500).fill('quick'))
-    const flaky = await trunkline.enqueue(task, 'flaky')
-    await Promise.all([...many, flaky].map((job) => job.result()))
-    const later = await trunkline.enqueue(task, {}, { delay: '1h' })
-    expect(await trunkline.cancel(later.id)).toBe('cancelled')
-    await trunkline.retry(later.id)
-    await later.result()
-    // asleep by now, and nobody can wake it
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-    const asked = performance.now()
-    await (await trunkline.enqueue(task, {})).result()
-    expect(performance.now() - asked).toBeLessThan(1700)
-    const [direct] = [await leftBehind(db.url)]
-    for (let i = 0; i < 8; i++) expect(await leftBehind(url)).toEqual(direct)
-    await worker.stop()
-    expect(events.filter((e) => e.type === 'database_error')).toEqual([])
-    // nobody listens, so nobody is told
-    expect(await db.rows(`select from pg_stat_activity where application_name = 'trunkline listen' and datname = current_database()`)).toEqual([])
-  })
+  test.skipIf(missing)(
+    `a whole life of jobs leaves nothing on the connections of others; a job starts within the poll interval${why}`,
+    async () => {
+      const url = await pooler({ poolSize: 4 })
+      const events: WorkerEvent[] = []
+      const trunkline = await db.connect({ connectionString: url })
+      let tries = 0
+      const task = defineTask('pooled', {
+        retry: { attempts: 2, backoff: { curve: 'fixed', delay: 10 } },
+        run({ input, log, attempt }) {
+          log.info('seen')
+          if (input === 'flaky' && attempt === 1) throw new Error(`no luck ${tries++}`)
+          return 'done'
+        },
+      })
+      const worker = await trunkline.work([task], { onEvent: (e) => events.push(e), concurrency: 20 })
+      expect(events.find((e) => e.type === 'pooler')).toEqual({ type: 'pooler', direct: false })
+      const many = await trunkline.enqueueMany(task, new Array(500).fill('quick'))
+      const flaky = await trunkline.enqueue(task, 'flaky')
+      await Promise.all([...many, flaky].map((job) => job.result()))
+      const later = await trunkline.enqueue(task, {}, { delay: '1h' })
+      expect(await trunkline.cancel(later.id)).toBe('cancelled')
+      await trunkline.retry(later.id)
+      await later.result()
+      // asleep by now, and nobody can wake it
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      const asked = performance.now()
+      await (await trunkline.enqueue(task, {})).result()
+      expect(performance.now() - asked).toBeLessThan(1700)
+      const [direct] = [await leftBehind(db.url)]
+      for (let i = 0; i < 8; i++) expect(await leftBehind(url)).toEqual(direct)
+      await worker.stop()
+      expect(events.filter((e) => e.type === 'database_error')).toEqual([])
+      // nobody listens, so nobody is told
+      expect(
+        await db.rows(`select from pg_stat_activity where application_name = 'trunkline listen' and datname = current_database()`),
+      ).toEqual([])
+    },
+  )
 
   test.skipIf(missing)(`what is acknowledged is on disk although the role's default is not to wait${why}`, async () => {
     const admin = await db.client()
@@ -166,9 +171,7 @@ describe('behind a pooler in transaction mode', () => {
     const database = db.open({ connectionString: url, poolSize: 1 })
     const enqueueMany = statement(import.meta.url, '../jobs/enqueue-many.sql')
     for (let turn = 0; turn < 3; turn++) {
-      await expect(
-        database.run(enqueueMany, [1, 4711, 0, 1, null, null, null, ['{'], null]),
-      ).rejects.toMatchObject({ code: '22P02' })
+      await expect(database.run(enqueueMany, [1, 4711, 0, 1, null, null, null, ['{'], null])).rejects.toMatchObject({ code: '22P02' })
     }
     await expect(
       database.transaction(async (tx) => {

@@ -43,6 +43,7 @@ describe('on an idle day', () => {
       suspectAllowed: () => true,
       accept: () => {},
       listening: () => listening,
+      reclaim: async () => {},
       onError: (error) => {
         throw error
       },

@@ -30,6 +30,8 @@ export interface ClaimLoopOptions {
   suspectAllowed: () => boolean
   accept: (claim: Claim, suspect: boolean) => void
   listening: () => boolean
+  /** Gives back leases of this worker that it does not know of. No claim is on its way meanwhile. */
+  reclaim: () => Promise<unknown>
   /** Fixed pause between looks, for tests. */
   pollMs?: number | undefined
   onError: (error: Error) => void
@@ -116,9 +118,13 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
   async function loop(): Promise<void> {
     idleSince = performance.now()
     let failures = 0
+    let uncertain = false
     while (!stopped) {
       const n = wanted()
       try {
+        // the claim whose answer was lost may have been stored: its jobs would wait for the slow sweep
+        if (uncertain) await options.reclaim()
+        uncertain = false
         if (n > 0) await turn(n)
         else await sleep(1000)
         failures = 0
@@ -126,6 +132,7 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
         if (stopped) return
         onError(error as Error)
         saidIdle = null
+        uncertain = true
         const most = isTransient(error) ? Math.min(5000, 100 * 2 ** failures++) : 5000
         await sleep(most * (0.5 + Math.random() / 2))
       }

@@ -221,6 +221,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
       if (claim.missing.length > 0) handBack(claim.missing.map((id) => ({ id, leaseId: claim.leaseId })))
     },
     listening: () => listener.proven(),
+    reclaim: () => reclaim(claimLink, workerId, ledger.leases(), 0),
     pollMs: options.pollMs,
     onError: onError('claim'),
   })
