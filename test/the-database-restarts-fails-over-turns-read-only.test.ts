@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { defineTask, type KeeperEvent, Trunkline, type WorkerEvent } from '../packages/engine/src/index.ts'
+import { defineTask, fileSystemStorage, type KeeperEvent, type Task, Trunkline, type WorkerEvent } from '../packages/engine/src/index.ts'
+import { builtInTasks } from '../packages/tasks/src/index.ts'
 import { type Embedded, startEmbedded } from '../packages/trunkline/src/embedded.ts'
 import { until } from './support/database.ts'
 import { startLossyProxy } from './support/lossy-proxy.ts'
+import { runTask } from './support/run-task.ts'
 import { makeStandby } from './support/standby.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkline-places-'))
@@ -239,5 +241,8 @@ describe('workers, a producer and a keeper go on by themselves, lose nothing and
     const again = await Trunkline.connect({ connectionString })
     closers.push(() => again.close())
     expect((await again.counts())[0]?.completed).toBeGreaterThan(0)
+    // built-in tasks take one server: the one that is the primary when they run
+    const sql = builtInTasks({ connectionString, storage: fileSystemStorage(join(folder, 'backups')) }).find((t) => t.name === 'sql_run')
+    expect((await runTask(sql as Task, { sql: 'show port' }).result).rows).toEqual([{ port: String(standby.port) }])
   })
 })
