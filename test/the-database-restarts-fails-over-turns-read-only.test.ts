@@ -13,7 +13,8 @@ import { makeStandby } from './support/standby.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkline-places-'))
 const primaryDir = join(folder, 'primary')
-const settings = { max_connections: '40', shared_buffers: '64MB' }
+// one flush of the disk at the start of a copied or crashed cluster, not one for each of its files
+const settings = { max_connections: '40', shared_buffers: '64MB', recovery_init_sync_method: 'syncfs' }
 let server: Embedded
 const start = async (port?: number, more: Record<string, string> = {}) => {
   server = await startEmbedded({ dataDir: primaryDir, settings: { ...settings, ...more }, ...(port ? { port } : {}) })
@@ -217,7 +218,7 @@ describe('workers, a producer and a keeper go on by themselves, lose nothing and
   })
 
   test('when a standby takes over; and an old primary that comes back is refused', async () => {
-    const standby = await makeStandby(server, primaryDir, join(folder, 'standby'))
+    const standby = await makeStandby(server, primaryDir, join(folder, 'standby'), settings)
     closers.push(() => standby.stop())
     await ask([`alter system set synchronous_standby_names = 'standby'`, 'select pg_reload_conf()'])
     await until(async () => (await ask(`select from pg_stat_replication where sync_state = 'sync'`)).length > 0, 'the standby to follow')

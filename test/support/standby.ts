@@ -21,8 +21,14 @@ export interface Standby {
 /**
  * Makes a standby of a running embedded server, in a folder of its own: a copy of the data between start and stop of a backup,
  * because the npm binaries have no pg_basebackup. Its application_name is `standby`.
+ * @param settings at least as many connections as the primary has
  */
-export async function makeStandby(primary: Embedded, primaryDir: string, dataDir: string): Promise<Standby> {
+export async function makeStandby(
+  primary: Embedded,
+  primaryDir: string,
+  dataDir: string,
+  settings: Record<string, string>,
+): Promise<Standby> {
   const from = knownPlaces(primaryDir)
   const runner = findRunner(from.cluster)
   const places = placesIn(dataDir, runner)
@@ -51,6 +57,7 @@ export async function makeStandby(primary: Embedded, primaryDir: string, dataDir
     runner,
     binaries: await findBinaries(runner),
     settings: {
+      ...settings,
       primary_conninfo: `host=127.0.0.1 port=${url.port} user=trunkline password=${decodeURIComponent(url.password)} application_name=standby`,
     },
   }
