@@ -18,8 +18,8 @@ describe('the keeper', () => {
     await leader.stop()
     const next = await until(() => keepers.find((k) => k.leading()))
     expect(next).not.toBe(leader)
-    // a dead leader renews no more: somebody else's row in the table stands for it
-    await db.rows(`update trunkline.leader set holder = 'somebody dead', until = now() + interval '300 ms'`)
+    // a dead leader renews no more: somebody else's row in the table stands for it, long enough to be seen on a busy machine
+    await db.rows(`update trunkline.leader set holder = 'somebody dead', until = now() + interval '2 s'`)
     await until(() => keepers.every((k) => !k.leading()))
     await until(() => keepers.some((k) => k.leading()))
     const [row] = await db.rows(`select fence::int from trunkline.leader where name = 'keeper'`)
