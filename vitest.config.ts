@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { findPgBouncer } from './test/support/pgbouncer.ts'
 
 const conditions = ['trunkline-source', 'node']
 const common = {
@@ -17,6 +18,20 @@ export default defineConfig({
         ...common,
         test: { ...test, name: 'postgresql 15', include: ['packages/engine/src/**/*.test.ts', 'packages/tasks/src/backup.test.ts'] },
       },
+      // jobs and workers again through a pooler in transaction mode, where one is installed; plans are looked at on the server itself
+      ...(findPgBouncer()
+        ? [
+            {
+              ...common,
+              test: {
+                ...test,
+                name: 'pgbouncer',
+                include: ['packages/engine/src/worker/worker.test.ts', 'packages/engine/src/jobs/*.test.ts'],
+                exclude: ['packages/engine/src/jobs/plans.test.ts'],
+              },
+            },
+          ]
+        : []),
     ],
   },
 })

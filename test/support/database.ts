@@ -8,8 +8,9 @@ import { type ConnectOptions, Trunkline } from '../../packages/engine/src/trunkl
 /** A database of one test file. */
 export interface TestDatabase {
   readonly name: string
+  /** Where the code under test connects to: by way of the pooler, in the project that has one. */
   readonly url: string
-  /** A plain client, ended after the tests. */
+  /** A plain client of the server itself, ended after the tests. */
   client(): Promise<pg.Client>
   open(options?: Partial<DatabaseOptions>): Database
   connect(options?: Partial<ConnectOptions>): Promise<Trunkline>
@@ -31,8 +32,8 @@ export async function onServer(sql: string): Promise<any[]> {
 }
 
 /** URL of a database of the test server. */
-export function urlOf(database: string): string {
-  const url = new URL(inject('server'))
+export function urlOf(database: string, server = inject('server')): string {
+  const url = new URL(server)
   url.pathname = `/${database}`
   return url.href
 }
@@ -44,13 +45,14 @@ export function urlOf(database: string): string {
 export async function testDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
   await onServer(empty ? `create database ${name}` : `create database ${name} template ${inject('template')}`)
-  const url = urlOf(name)
+  const direct = urlOf(name)
+  const url = urlOf(name, inject('pooler') || inject('server'))
   const closers: (() => Promise<unknown>)[] = []
   let shared: Promise<pg.Client> | undefined
   let turn: Promise<unknown> = Promise.resolve()
 
   async function client(): Promise<pg.Client> {
-    const made = new pg.Client({ connectionString: url })
+    const made = new pg.Client({ connectionString: direct })
     made.on('error', () => {})
     await made.connect()
     closers.push(() => made.end())

@@ -8,6 +8,7 @@ import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { migrate, openDatabase } from '../../packages/engine/src/postgres/index.ts'
 import { startEmbedded } from '../../packages/trunkline/src/embedded.ts'
+import { startPgBouncer } from './pgbouncer.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -15,6 +16,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** URL of the maintenance database of the test server. */
     server: string
+    /** The same by way of a pgbouncer in transaction mode, in the project of that name; else empty. */
+    pooler: string
     /** Name of a migrated database to copy. */
     template: string
   }
@@ -23,7 +26,8 @@ declare module 'vitest' {
 /** One server per run and major version: a given one, or the embedded one. A database per test file is copied from a template. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   // journeys and examples use what people install: the build
-  if (!project.name.includes('15')) execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  if (project.name === 'postgresql 18')
+    execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   const major = project.name.includes('15') ? 15 : 18
   const given = process.env[major === 15 ? 'TRUNKLINE_TEST_DATABASE_URL_15' : 'TRUNKLINE_TEST_DATABASE_URL']
   let stop = async () => {}
@@ -46,9 +50,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const database = openDatabase({ connectionString: url.href })
   await migrate(database)
   await database.close()
+  // few connections for each database, so that they change hands
+  const bouncer = project.name === 'pgbouncer' ? await startPgBouncer({ server, poolSize: 5 }) : null
   project.provide('server', server)
+  project.provide('pooler', bouncer?.through(server) ?? '')
   project.provide('template', template)
   return async () => {
+    await bouncer?.stop()
     await admin.query(`drop database if exists ${template} with (force)`).catch(() => {})
     await admin.end().catch(() => {})
     await stop()

@@ -311,9 +311,13 @@ table worker
   constraint worker_pkey PRIMARY KEY (id)
   constraint worker_state_check CHECK ((state = ANY (ARRAY['starting'::text, 'running'::text, 'stopping'::text])))
 
+function claim(queue integer, wanted integer, lanes smallint[], hints bigint[], chunks integer, worker integer) returns TABLE(id bigint, task_id integer, timeout_ms bigint, payload text) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+
 function enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint, unique_key text DEFAULT NULL::text, unique_mode text DEFAULT 'ignore'::text, unique_window interval DEFAULT NULL::interval, unique_max_wait interval DEFAULT NULL::interval, idempotency_key text DEFAULT NULL::text, idempotency_window interval DEFAULT '24:00:00'::interval, tags text[] DEFAULT NULL::text[]) returns bigint security definer set search_path=pg_catalog, pg_temp
 
 function enqueue_keyed(q integer, t integer, lane smallint, attempts smallint, at timestamp with time zone, delay_ms bigint, timeout bigint, who text, body jsonb, labels text[], origin bigint, k text, mode smallint, window_ms bigint, max_wait_ms bigint, ik text, ik_window_ms bigint, OUT job_id bigint, OUT made text) returns record
+
+function lanes(queue integer) returns TABLE(lanes smallint[]) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
 
 function take_out(wanted bigint[], only_timed boolean DEFAULT false) returns TABLE(id bigint, place text, task_id integer, queue_id integer, lane smallint, own_lane smallint, attempt smallint, run_at timestamp with time zone, why smallint, worker_id integer) set enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_sort=off, jit=off
 

@@ -129,6 +129,8 @@ export interface Trunkline {
 
 const connectOptions = [
   'connectionString',
+  'directConnectionString',
+  'pooler',
   'schema',
   'applicationName',
   'poolSize',

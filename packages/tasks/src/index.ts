@@ -1,4 +1,4 @@
-import type { Task } from '@trunkline/engine'
+import { primaryUrl, type Task } from '@trunkline/engine'
 import { backupCreate } from './backup-create.ts'
 import { backupPrune } from './backup-prune.ts'
 import { backupRestore } from './backup-restore.ts'
@@ -14,17 +14,34 @@ export { type Backup, type BackupManifest, listBackups, type VerifiedBackup, ver
 export { type DumpTool, findDumpTools, findRestoreTools } from './dump-tools.ts'
 export type { TaskEnvironment } from './environment.ts'
 
-/** The tasks that come with Trunkline, for one server and storage. */
+type Build = (environment: TaskEnvironment) => Task
+
+const builders: readonly Build[] = [
+  backupCreate,
+  backupRestore,
+  backupPrune,
+  sqlRun,
+  shellRun,
+  httpRequest,
+  maintenanceVacuum,
+  maintenanceReindex,
+  maintenanceCleanup,
+]
+
+/** A task takes one server: each run goes to the one of several that is the primary then. */
+function onPrimary(build: Build, environment: TaskEnvironment): Task {
+  const task = build(environment)
+  return {
+    ...task,
+    async run(context) {
+      const connectionString = await primaryUrl(environment.connectionString)
+      return await build({ ...environment, connectionString }).run(context)
+    },
+  }
+}
+
+/** The tasks that come with Trunkline, for one server (or several, of which one is the primary) and storage. */
 export function builtInTasks(environment: TaskEnvironment): Task[] {
-  return [
-    backupCreate(environment),
-    backupRestore(environment),
-    backupPrune(environment),
-    sqlRun(environment),
-    shellRun(environment),
-    httpRequest(environment),
-    maintenanceVacuum(environment),
-    maintenanceReindex(environment),
-    maintenanceCleanup(environment),
-  ]
+  const several = /^[^?]*,/.test(environment.connectionString)
+  return builders.map((build) => (several ? onPrimary(build, environment) : build(environment)))
 }

@@ -19,6 +19,12 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): st
       return `stopping the ${event.name}`
     case 'worker_started':
       return `worker ${event.workerId} serves ${event.queues.join(', ')} with ${event.concurrency} slots`
+    case 'pooler':
+      return event.direct
+        ? 'a pooler in transaction mode stands before the database; LISTEN and the heartbeat go past it'
+        : 'a pooler in transaction mode stands before the database; jobs are looked for every second (set DATABASE_DIRECT_URL and they start at once)'
+    case 'schema_too_new':
+      return `worker ${event.workerId} stops: a newer version has migrated the schema (${event.applied}; this one knows ${event.known}). Upgrade this process.`
     case 'worker_stopping':
       return `worker ${event.workerId} stops; ${event.running} jobs are running`
     case 'worker_stopped':
@@ -32,7 +38,7 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): st
     case 'handler_stuck':
       return `the handler of job ${event.jobId} ${event.task} ignored its abort (${event.why})`
     case 'unknown_task':
-      return `job ${event.jobId} wants a task that this worker does not have; put back for 10 s`
+      return `job ${event.jobId} wants a task that this worker does not have; left to others for 1 s`
     case 'leader':
       return event.leading ? 'this keeper leads' : 'another keeper leads'
     case 'recovered':

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { TrunklineError } from '@trunkline/contract'
 import { fileSystemStorage, type Storage, type Task, Trunkline } from '@trunkline/engine'
+import type { DatabaseOptions } from '@trunkline/engine/postgres'
 import { builtInTasks } from '@trunkline/tasks'
 import { findEmbedded } from './embedded.ts'
 import type { Settings } from './settings.ts'
@@ -24,10 +25,10 @@ export function codeVersion(): string {
 }
 
 /**
- * The database that these settings mean: `DATABASE_URL`, or the embedded server that runs for the data directory.
+ * The URL of the database that these settings mean: `DATABASE_URL`, or the embedded server that runs for the data directory.
  * @throws `database_unavailable` when neither is there
  */
-export async function databaseUrl(settings: Settings): Promise<string> {
+async function databaseUrl(settings: Settings): Promise<string> {
   if (settings.databaseUrl) return settings.databaseUrl
   const found = await findEmbedded({ dataDir: settings.dataDir })
   if (found) return found.connectionString()
@@ -36,13 +37,24 @@ export async function databaseUrl(settings: Settings): Promise<string> {
   })
 }
 
+/**
+ * How to reach the database of these settings, past a pooler where there is a way.
+ * @throws `database_unavailable` when neither `DATABASE_URL` nor an embedded server is there
+ */
+export async function databaseOptions(settings: Settings): Promise<DatabaseOptions> {
+  const { schema, pooler, databaseDirectUrl } = settings
+  const connectionString = await databaseUrl(settings)
+  return { connectionString, schema, pooler, ...(databaseDirectUrl ? { directConnectionString: databaseDirectUrl } : {}) }
+}
+
 /** Where backups are kept. */
 export function backupStorage(settings: Settings): Storage {
   return fileSystemStorage(settings.backupDir)
 }
 
-/** The tasks that come with Trunkline, for the database of these settings. */
-export function tasksFor(settings: Settings, connectionString: string): Task[] {
+/** The tasks that come with Trunkline, for the database of these settings. They need sessions, so they go past a pooler. */
+export async function tasksFor(settings: Settings): Promise<Task[]> {
+  const connectionString = settings.databaseDirectUrl ?? (await databaseUrl(settings))
   const { pgDump, pgRestore } = settings.backup
   return builtInTasks({
     connectionString,
@@ -60,10 +72,8 @@ export async function connect(
   settings: Settings,
   options: { migrate?: boolean; onError?: (error: Error) => void } = {},
 ): Promise<Trunkline> {
-  const connectionString = await databaseUrl(settings)
   return await Trunkline.connect({
-    connectionString,
-    schema: settings.schema,
+    ...(await databaseOptions(settings)),
     allowUnsafe: settings.allowUnsafe,
     applicationName: 'trunkline',
     ...options,

@@ -19,11 +19,15 @@ test('flags go before the environment, the environment before the file, the file
     TRUNKLINE_WORKER__CONCURRENCY: '7',
     TRUNKLINE_KEEPER__CRASH_LIMIT: '4',
     DATABASE_URL: 'postgres://x',
+    DATABASE_DIRECT_URL: 'postgres://y',
+    TRUNKLINE_POOLER: 'transaction',
     TRUNKLINE_SHELL__ALLOWED: 'yes',
   }
   const settings = readSettings({ file, env, flags: { worker: { concurrency: 9 } } })
   expect(settings).toMatchObject({
     databaseUrl: 'postgres://x',
+    databaseDirectUrl: 'postgres://y',
+    pooler: 'transaction',
     schema: 'trunkline',
     worker: { concurrency: 9, grace: 3000, queues: ['a', 'b'], drain: 60_000 },
     keeper: { stale: 60_000, crashLimit: 4, sweep: 5000 },

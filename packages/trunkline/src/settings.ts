@@ -35,6 +35,8 @@ const names = z
 
 const schema = z.strictObject({
   databaseUrl: z.string().min(1).optional(),
+  databaseDirectUrl: z.string().min(1).optional(),
+  pooler: z.enum(['auto', 'transaction', 'none'], 'auto, transaction or none').default('auto'),
   dataDir: z.string().min(1).default('.trunkline'),
   schema: z
     .string()
@@ -70,7 +72,7 @@ export type Settings = z.output<typeof schema> & { dataDir: string; backupDir: s
 type Tree = { [key: string]: unknown }
 
 /** Names of environment variables that are not TRUNKLINE_ + path. */
-const plainEnvironment: Record<string, string[]> = { DATABASE_URL: ['databaseUrl'] }
+const plainEnvironment: Record<string, string[]> = { DATABASE_URL: ['databaseUrl'], DATABASE_DIRECT_URL: ['databaseDirectUrl'] }
 
 /** `TRUNKLINE_` variables that are read elsewhere. */
 const otherVariables = new Set(['TRUNKLINE_CACHE_DIR', 'TRUNKLINE_CONFIG'])

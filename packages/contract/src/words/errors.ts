@@ -145,6 +145,12 @@ export const errorTable = {
     sentence: 'the database cannot be reached: {problem}',
     hint: 'Check that PostgreSQL runs and that the connection string is right: trunkline doctor.',
   },
+  database_stale: {
+    status: 503,
+    sentence:
+      'the server {received} is on timeline {found}, behind timeline {allowed} that was written to before: an old primary came back',
+    hint: 'Nothing is sent to it. End that server, or make it a standby of the new primary.',
+  },
   database_unsupported: {
     status: 500,
     sentence: 'the server is PostgreSQL {received}; Trunkline needs {allowed}',

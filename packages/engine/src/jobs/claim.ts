@@ -2,8 +2,8 @@ import { numbers } from '../postgres/arrays.ts'
 import type { Link } from '../postgres/link.ts'
 import { statement } from '../postgres/statement.ts'
 
-const claimStatement = statement(import.meta.url, 'claim.sql')
-const lanesStatement = statement(import.meta.url, 'lanes.sql')
+const claimStatement = statement(import.meta.url, 'claim.sql', 'claim')
+const lanesStatement = statement(import.meta.url, 'lanes.sql', 'lanes')
 
 /** The lane of crash suspects; its jobs are claimed one by one. */
 export const isolationLane = 32767

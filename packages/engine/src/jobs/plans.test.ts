@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from '../../../../test/support/database.ts'
-import type { Profile } from '../postgres/database.ts'
+import type { Profile } from '../postgres/send.ts'
 import { type Statement, statement } from '../postgres/statement.ts'
 import { defineTask } from './define-task.ts'
 

@@ -18,8 +18,8 @@ describe('the keeper', () => {
     await leader.stop()
     const next = await until(() => keepers.find((k) => k.leading()))
     expect(next).not.toBe(leader)
-    // a dead leader renews no more: somebody else's row in the table stands for it
-    await db.rows(`update trunkline.leader set holder = 'somebody dead', until = now() + interval '300 ms'`)
+    // a dead leader renews no more: somebody else's row in the table stands for it, long enough to be seen on a busy machine
+    await db.rows(`update trunkline.leader set holder = 'somebody dead', until = now() + interval '2 s'`)
     await until(() => keepers.every((k) => !k.leading()))
     await until(() => keepers.some((k) => k.leading()))
     const [row] = await db.rows(`select fence::int from trunkline.leader where name = 'keeper'`)
@@ -73,6 +73,36 @@ describe('the keeper', () => {
     expect((await job.get()).state).toBe('cancelled')
     await keeper.runOnce()
     expect(await db.rows('select from trunkline.cancel_wanted')).toEqual([])
+    await keeper.stop()
+  })
+
+  test('takes nobody for dead until workers had the time to be heard again after an outage that it saw itself', async () => {
+    const worker = async (age: string) => {
+      const [row] = await db.rows(
+        `insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks, beat)
+         values ('silent', 'h', 1, 'v', 1, '{}', '{}', now() - $1::interval) returning id`,
+        [age],
+      )
+      return row.id as number
+    }
+    const there = async (id: number) => (await db.rows('select from trunkline.worker where id = $1', [id])).length > 0
+    const events: KeeperEvent[] = []
+    const database = db.open()
+    const keeper = createKeeper(database, { staleMs: 3000, sweepMs: 50, leaseMs: 600, onEvent: (e) => events.push(e) })
+    const before = await worker('1 minute')
+    keeper.start()
+    await until(async () => !(await there(before)), 'a dead worker to be given up')
+    // away for longer than a third of the stale time: its own row is locked, so that not even leadership gets an answer
+    const blocker = await db.client()
+    await blocker.query(
+      'begin; lock table trunkline.leader, trunkline.scheduled, trunkline.worker, trunkline.stat_delta, trunkline.cancel_wanted',
+    )
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await blocker.query('rollback')
+    const back = performance.now()
+    const after = await worker('1 minute')
+    await until(async () => !(await there(after)), 'it to be given up in the end')
+    expect(performance.now() - back).toBeGreaterThan(2500)
     await keeper.stop()
   })
 

@@ -76,6 +76,8 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   const retention = createRetention(database, options.retention)
   let keysLookedTo = '-infinity'
   let told = ''
+  let heardAt = performance.now()
+  let trustBeatsAt = 0
 
   const chores: Chore[] = [
     { name: 'promote', everyMs: 500, dueAt: 0, run: promoteDue },
@@ -143,15 +145,31 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
 
   async function renew(): Promise<void> {
     const rows = await link.run(leaderStatement, ['keeper', holder, `${leaseMs} milliseconds`])
+    answered()
     renewAt = performance.now() + leaseMs / 3
     if (leading === rows.length > 0) return
     leading = rows.length > 0
     onEvent?.({ type: 'leader', leading })
   }
 
+  /**
+   * The database has answered. After an outage (a failover, a frozen machine) every sign of life is old, because nobody could
+   * give one: workers get as long as they have otherwise before one of them is taken for dead.
+   */
+  function answered(): void {
+    const now = performance.now()
+    if (now - heardAt > staleMs / 3) trustBeatsAt = now + staleMs
+    heardAt = now
+  }
+
   async function tend(chore: Chore): Promise<void> {
+    if (chore.run === recoverDead && performance.now() < trustBeatsAt) {
+      chore.dueAt = trustBeatsAt
+      return
+    }
     try {
       const again = await chore.run()
+      answered()
       chore.dueAt = performance.now() + (again ?? chore.everyMs)
     } catch (error) {
       chore.dueAt = performance.now() + chore.everyMs

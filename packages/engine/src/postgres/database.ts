@@ -1,27 +1,22 @@
 import { show, TrunklineError } from '@trunkline/contract'
 import pg from 'pg'
+import { checkPooler, detectPooler, type Pooler } from './pooler.ts'
+import { checkPrimary, connectToPrimary, connectWithin, type Servers, serversOf, whyNone } from './primary.js'
+import { beginWithSettings, type Profile, send, sessionSettings } from './send.ts'
 import type { Statement } from './statement.ts'
-import { explain } from './transient.ts'
-
-/**
- * How a connection plans. `general` is the server's own; `walk` pins nested loops over indexes (claim, give-up, promote …:
- * without statistics the planner would sort or scan the whole backlog, 18.8 against 7.1 µs a job); `join` pins hash joins (complete).
- */
-export type Profile = 'general' | 'walk' | 'join'
-
-const pins: Record<Profile, string> = {
-  general: '',
-  walk: 'set enable_sort = off; set enable_bitmapscan = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off;',
-  join: 'set enable_nestloop = off; set enable_mergejoin = off; set enable_sort = off; set enable_seqscan = off; set enable_bitmapscan = off; set jit = off;',
-}
-
-// whatever the role's default: an acknowledged job is on disk, and a forgotten transaction of ours ends by itself
-const always = "set synchronous_commit = on; set idle_in_transaction_session_timeout = '60s'; set client_min_messages = warning;"
+import { explain, isTransient } from './transient.ts'
 
 /** Where and how to connect. */
 export interface DatabaseOptions {
-  /** A PostgreSQL URL or keyword string. */
+  /**
+   * A PostgreSQL URL. With several servers, as in libpq, `postgres://user:password@first:5432,second:5432/database`, the one
+   * that is the primary is used, also after it has changed.
+   */
   connectionString: string
+  /** A way past a pooler, for what needs a session: LISTEN, the heartbeat, migrations. Default: none, and workers poll where there is a pooler. */
+  directConnectionString?: string
+  /** What stands before the server. Default `auto`: found out with the first connection. */
+  pooler?: Pooler
   /** Default `trunkline`. */
   schema?: string
   /** Shown in `pg_stat_activity`. Default `trunkline`. */
@@ -41,17 +36,26 @@ export interface Queryable {
   query(text: string, values?: unknown[]): Promise<{ rows: any[] }>
 }
 
-/** The way to one database: pools by profile, own connections, statements in the configured schema. */
+/** The way to one database: pools by plan profile, own connections, statements in the configured schema. */
 export interface Database {
   readonly schema: string
   readonly connectionString: string
+  /** Its servers, for connections made elsewhere: the heartbeat's thread. */
+  readonly servers: Servers
+  /** The way past a pooler; itself where none was given. */
+  readonly direct: Database
+  /** Does a pooler change the server's connection between transactions? Asks with the first call. @throws `database_unavailable` */
+  pooled(): Promise<boolean>
   /** Runs a statement on a pooled connection of `profile` (default general), or on the caller's own `tx`. */
   run<Row = any>(statement: Statement, values: unknown[], on?: Profile | Queryable): Promise<Row[]>
   /** Runs a text that is not in a file: migrations, administration. */
   query<Row = any>(text: string, values?: unknown[]): Promise<Row[]>
   /** Runs `work` between begin and commit on one connection of `profile` (default general); rolls back when it throws. */
   transaction<T>(work: (tx: Queryable) => Promise<T>, profile?: Profile): Promise<T>
-  /** Opens a connection of one's own with the pins of `profile`. Its errors reach `onError`; it never crashes the process. */
+  /**
+   * Opens a connection of one's own to the primary, with the pins of `profile`, unless it is pooled: then `send` brings them
+   * along. Its errors reach `onError`; it never crashes the process.
+   */
   connect(profile: Profile, name: string, onError?: (error: Error) => void): Promise<pg.Client>
   close(): Promise<void>
 }
@@ -71,35 +75,99 @@ export function checkSchema(schema: string): string {
  * @throws `invalid_option`
  */
 export function openDatabase(options: DatabaseOptions): Database {
+  const { connectionString, directConnectionString, applicationName = 'trunkline', onError = () => {} } = options
   const schema = checkSchema(options.schema ?? 'trunkline')
-  const onError = options.onError ?? (() => {})
+  const pooler = checkPooler(options.pooler)
+  const servers = serversOf(connectionString)
   const settings = {
-    connectionString: options.connectionString,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
+    connectionTimeoutMillis: connectWithin(servers, options.connectTimeoutMs ?? 5000),
     query_timeout: options.queryTimeoutMs ?? 30_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   }
-  const applicationName = options.applicationName ?? 'trunkline'
-  const pools = new Map<Profile, pg.Pool>()
+  const pools = new Map<string, pg.Pool>()
+  const past = directConnectionString ? openDatabase(pastPooler(options, directConnectionString)) : null
 
-  function pool(profile: Profile): pg.Pool {
-    let found = pools.get(profile)
+  let asked: Promise<boolean> | null = pooler === 'auto' ? null : Promise.resolve(pooler === 'transaction')
+  function pooled(): Promise<boolean> {
+    if (asked) return asked
+    const config = { ...settings, application_name: `${applicationName} probe` }
+    const another = async () => {
+      const client = new pg.Client({ ...config, connectionString: servers.urls[servers.preferred] as string })
+      client.on('error', () => {})
+      await client.connect()
+      return client
+    }
+    const mine = explained(detectPooler(() => connectToPrimary(servers, config, () => {}), another))
+    asked = mine
+    // the next call asks again
+    mine.catch(() => {
+      asked = null
+    })
+    return mine
+  }
+
+  function pool(profile: Profile, at: number, shared: boolean): pg.Pool {
+    const key = `${at} ${profile}`
+    let found = pools.get(key)
     if (!found) {
       found = new pg.Pool({
         ...settings,
+        connectionString: servers.urls[at] as string,
+        pipeline: shared,
         application_name: applicationName,
         max: profile === 'general' ? (options.poolSize ?? 5) : 2,
         idleTimeoutMillis: 30_000,
         onConnect: async (client) => {
           client.on('error', onError)
-          await client.query(always + pins[profile])
+          if (!shared) await client.query(sessionSettings(profile))
+          await checkPrimary(client, servers, at)
         },
       })
       found.on('error', onError)
-      pools.set(profile, found)
+      pools.set(key, found)
     }
     return found
+  }
+
+  async function acquire(profile: Profile, shared: boolean): Promise<{ client: pg.PoolClient; at: number }> {
+    const failures: Error[] = []
+    const first = servers.preferred
+    for (let i = 0; i < servers.urls.length; i++) {
+      const at = (first + i) % servers.urls.length
+      try {
+        const client = await pool(profile, at, shared).connect()
+        servers.preferred = at
+        return { client, at }
+      } catch (error) {
+        failures.push(error as Error)
+      }
+    }
+    throw whyNone(failures, servers)
+  }
+
+  /** Other connections to a server that failed may hang as well: with another one to go to, they are not tried. */
+  function retire(at: number): void {
+    for (const [key, of] of pools) {
+      if (!key.startsWith(`${at} `)) continue
+      pools.delete(key)
+      of.end().catch(() => {})
+    }
+  }
+
+  async function borrow<T>(profile: Profile, work: (client: pg.PoolClient, shared: boolean) => Promise<T>): Promise<T> {
+    const shared = await pooled()
+    const { client, at } = await explained(acquire(profile, shared))
+    let failure: Error | undefined
+    try {
+      return await work(client, shared)
+    } catch (error) {
+      failure = error as Error
+      throw explain(error, schema)
+    } finally {
+      client.release(failure)
+      if (failure && servers.urls.length > 1 && isTransient(failure)) retire(at)
+    }
   }
 
   async function explained<T>(work: Promise<T>): Promise<T> {
@@ -110,39 +178,43 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   }
 
-  return {
+  const database: Database = {
     schema,
-    connectionString: options.connectionString,
+    connectionString,
+    servers,
+    get direct() {
+      return past ?? database
+    },
+    pooled,
     async run(statement, values, on = 'general') {
-      const target = typeof on === 'string' ? pool(on) : on
-      return (await explained(target.query(statement.text(schema), values))).rows
+      if (typeof on !== 'string') return (await explained(on.query(statement.text(schema), values))).rows
+      return await borrow(
+        on,
+        async (client, shared) => (await send(client, statement, values, { schema, profile: on, pooled: shared })).rows,
+      )
     },
     async query(text, values) {
-      return (await explained(pool('general').query(text, values as unknown[]))).rows
+      return await borrow('general', async (client) => (await client.query(text, values as unknown[])).rows)
     },
     async transaction(work, profile = 'general') {
-      const client = await explained(pool(profile).connect())
-      let broken: Error | undefined
-      try {
-        await client.query('begin')
-        const result = await work(client)
-        await client.query('commit')
-        return result
-      } catch (error) {
-        await client.query('rollback').catch((failed: Error) => {
-          broken = failed
-        })
-        throw explain(error, schema)
-      } finally {
-        client.release(broken)
-      }
+      return await borrow(profile, async (client, shared) => {
+        await client.query(shared ? beginWithSettings(profile) : 'begin')
+        try {
+          const result = await work(client)
+          await client.query('commit')
+          return result
+        } catch (error) {
+          await client.query('rollback').catch(() => {})
+          throw error
+        }
+      })
     },
     async connect(profile, name, onClientError = onError) {
-      const client = new pg.Client({ ...settings, application_name: `${applicationName} ${name}` })
-      client.on('error', onClientError)
+      const shared = await pooled()
+      const config = { ...settings, pipeline: shared, application_name: `${applicationName} ${name}` }
+      const client = await explained(connectToPrimary(servers, config, onClientError))
       try {
-        await client.connect()
-        await client.query(always + pins[profile])
+        if (!shared) await client.query(sessionSettings(profile))
       } catch (error) {
         client.end().catch(() => {})
         throw explain(error, schema)
@@ -152,8 +224,14 @@ export function openDatabase(options: DatabaseOptions): Database {
     async close() {
       await Promise.all([...pools.values()].map((p) => p.end()))
       pools.clear()
+      await past?.close()
     },
   }
+  return database
+}
+
+function pastPooler({ directConnectionString: _, ...options }: DatabaseOptions, connectionString: string): DatabaseOptions {
+  return { ...options, connectionString, pooler: 'none' }
 }
 
 /** The settings of a server that decide what can be promised on it. */

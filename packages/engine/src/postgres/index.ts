@@ -9,4 +9,5 @@ export {
   serverFacts,
 } from './database.ts'
 export { checkSchemaState, type Migration, migrate, migrationSql, readMigrations, type SchemaState, schemaState } from './migrate.ts'
+export type { Pooler } from './pooler.ts'
 export { isTransient } from './transient.ts'

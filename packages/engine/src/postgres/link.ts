@@ -1,11 +1,12 @@
 import type pg from 'pg'
-import type { Database, Profile } from './database.ts'
+import type { Database } from './database.ts'
+import { type Profile, send } from './send.ts'
 import type { Statement } from './statement.ts'
 import { isTransient } from './transient.ts'
 
 /** One connection of one's own that is made when it is needed and made again after it broke. */
 export interface Link {
-  /** Runs a prepared statement after those sent before; rows come as arrays. A broken connection is dropped: the next call makes a new one. */
+  /** Runs a statement (prepared, where that is possible) after those sent before; rows come as arrays. A broken connection is dropped: the next call makes a new one. */
   run(statement: Statement, values: unknown[]): Promise<any[][]>
   /** How often a connection was made. */
   connections(): number
@@ -40,12 +41,12 @@ export function createLink(database: Database, profile: Profile, name: string): 
     return mine
   }
 
-  async function send(statement: Statement, values: unknown[]): Promise<any[][]> {
+  async function ask(statement: Statement, values: unknown[]): Promise<any[][]> {
     if (stopped) throw new Error('the connection was closed')
     const mine = open()
     try {
-      const { rows } = await (await mine).query({ name: statement.name, text: statement.text(database.schema), values, rowMode: 'array' })
-      return rows
+      const how = { schema: database.schema, profile, pooled: await database.pooled(), named: true, rowMode: 'array' } as const
+      return (await send(await mine, statement, values, how)).rows
     } catch (error) {
       // a statement that timed out on our side may still be running there: nothing may follow it on this connection
       if (isTransient(error)) drop(mine)
@@ -55,7 +56,7 @@ export function createLink(database: Database, profile: Profile, name: string): 
 
   return {
     run(statement, values) {
-      const mine = last.then(() => send(statement, values))
+      const mine = last.then(() => ask(statement, values))
       last = mine.catch(() => {})
       return mine
     },

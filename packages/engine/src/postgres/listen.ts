@@ -25,11 +25,12 @@ export interface ListenerOptions {
 }
 
 /**
- * One LISTEN connection that reconnects by itself (100 ms to 10 s, with jitter) and proves itself by an echo, because a
+ * One LISTEN connection that reconnects by itself (100 ms to 5 s, with jitter), past a pooler where there is a way, and proves itself by an echo, because a
  * half-open connection would otherwise stay silent for ever.
  */
 export function createListener(options: ListenerOptions): Listener {
   const { database, onMessage, onGap, onError = () => {}, echoEveryMs = 20_000, echoWithinMs = 5000 } = options
+  const { direct } = database
   let client: pg.Client | null = null
   let timer: NodeJS.Timeout | undefined
   let stopped = true
@@ -53,14 +54,16 @@ export function createListener(options: ListenerOptions): Listener {
   }
 
   function reconnectLater(): void {
-    const most = Math.min(10_000, 100 * 2 ** Math.min(failures++, 10))
+    const most = Math.min(5000, 100 * 2 ** Math.min(failures++, 10))
     later(most * (0.5 + Math.random() / 2), () => void open())
   }
 
   async function open(): Promise<void> {
     let mine: pg.Client
     try {
-      mine = await database.connect('general', 'listen', (error) => lost(mine, error))
+      // such a pooler accepts LISTEN and loses everything: whoever asks whether we are proven polls instead
+      if (await direct.pooled()) return
+      mine = await direct.connect('general', 'listen', (error) => lost(mine, error))
     } catch (error) {
       if (!stopped) {
         onError(error as Error)

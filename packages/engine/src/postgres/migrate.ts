@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { TrunklineError } from '@trunkline/contract'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Database } from './database.ts'
+import { connectToPrimary } from './primary.js'
 import { inSchema, quoteName } from './statement.ts'
 import { explain, isTransient } from './transient.ts'
 
@@ -79,21 +80,18 @@ export async function checkSchemaState(database: Database): Promise<void> {
  */
 export async function migrate(database: Database): Promise<string[]> {
   const applied: string[] = []
-  const client = new pg.Client({
-    connectionString: database.connectionString,
-    connectionTimeoutMillis: 10_000,
-    application_name: 'trunkline migrate',
-  })
-  client.on('error', () => {})
+  let client: pg.Client | null = null
   try {
-    await client.connect()
+    // a large index may take its time: no limit for an answer
+    const config = { connectionTimeoutMillis: 10_000, application_name: 'trunkline migrate' }
+    client = await connectToPrimary(database.direct.servers, config, () => {})
     for (const migration of readMigrations()) {
       if (await applyOne(client, database.schema, migration)) applied.push(migration.name)
     }
   } catch (error) {
     throw explain(error, database.schema)
   } finally {
-    await client.end().catch(() => {})
+    await client?.end().catch(() => {})
   }
   await checkSchemaState(database)
   return applied

@@ -7,6 +7,10 @@ export interface Statement {
   readonly name: string
   /** The text for a schema; `trunkline` unless another is configured. */
   text(schema: string): string
+  /** May it change something? Told from its words: a call of one of our functions counts as well. */
+  readonly writes: boolean
+  /** The call of the function that holds the same text, where there is one: what is sent behind a pooler. */
+  readonly call?: (schema: string) => string
 }
 
 /** Quotes an identifier. */
@@ -30,13 +34,18 @@ export function inSchema(text: string, schema: string): string {
 /**
  * Loads `file`, which lies beside the module that asks.
  * @param base `import.meta.url` of that module
+ * @param twin a function `trunkline.<twin>` with the same text and parameters that carries its own settings
  * @example const claim = statement(import.meta.url, 'claim.sql')
  */
-export function statement(base: string, file: string): Statement {
+export function statement(base: string, file: string, twin?: string): Statement {
   const raw = readFileSync(fileURLToPath(new URL(`./${file}`, base)), 'utf8')
   const body = raw.replace(/^(--[^\n]*\n)+/, '').trim()
   const texts = new Map<string, string>()
+  const parameters = Math.max(0, ...[...body.matchAll(/\$(\d+)/g)].map(([, no]) => Number(no)))
+  const call = `select * from trunkline.${twin}(${Array.from({ length: parameters }, (_, i) => `$${i + 1}`).join(', ')})`
   return {
+    writes: /\b(insert|update|delete|share|merge)\b|\btrunkline\.[a-z_]+\(/i.test(body),
+    ...(twin ? { call: (schema: string) => inSchema(call, schema) } : {}),
     name: `trunkline_${file.replace(/\.sql$/, '').replaceAll('-', '_')}`,
     text(schema) {
       let text = texts.get(schema)

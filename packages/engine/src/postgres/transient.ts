@@ -1,4 +1,5 @@
 import { type ErrorCode, errorTable, isTrunklineError, TrunklineError } from '@trunkline/contract'
+import { StaleServer } from './primary.js'
 
 const transientStates = new Set([
   '40001', // serialization failure
@@ -27,7 +28,8 @@ const transientWords =
 
 /** May the same statement succeed when it is sent again later? The one list of such errors. */
 export function isTransient(error: unknown): boolean {
-  if (isTrunklineError(error, 'database_unavailable')) return true
+  if (isTrunklineError(error, 'database_unavailable') || isTrunklineError(error, 'database_stale') || error instanceof StaleServer)
+    return true
   if (!(error instanceof Error)) return false
   const code = (error as { code?: unknown }).code
   if (typeof code === 'string') return transientStates.has(code) || code.startsWith('08') || transientCodes.has(code)
@@ -40,6 +42,10 @@ export function isTransient(error: unknown): boolean {
  */
 export function explain(error: unknown, schema: string): unknown {
   if (!(error instanceof Error) || isTrunklineError(error)) return error
+  if (error instanceof StaleServer) {
+    const { server, timeline, seen } = error
+    return new TrunklineError('database_stale', { received: server, found: timeline, allowed: seen }, { cause: error })
+  }
   const { code, detail, column, hint } = error as { code?: string; detail?: string; column?: string; hint?: string }
   if (code?.startsWith('TL') && detail !== undefined && Object.hasOwn(errorTable, detail)) {
     return new SqlRaised(detail as ErrorCode, error.message, column, hint)

@@ -1,6 +1,10 @@
 /** What a worker tells of itself and its jobs. The sentences for it live with who prints them. */
 export type WorkerEvent =
   | { type: 'worker_started'; workerId: number; queues: string[]; tasks: string[]; concurrency: number }
+  /** A pooler in transaction mode stands before the database: without a direct way nobody can be woken, and jobs are looked for every second. */
+  | { type: 'pooler'; direct: boolean }
+  /** A newer version has migrated the schema in a way this one may not work with: the worker hands back and stops. */
+  | { type: 'schema_too_new'; workerId: number; applied: number; known: number }
   | { type: 'worker_stopping'; workerId: number; running: number }
   | { type: 'worker_stopped'; workerId: number }
   /** Others took this process for dead; it has registered anew. */

@@ -1,11 +1,11 @@
 // @ts-check
 // Plain JavaScript, because a worker thread has to start from source as well as from the build, without a loader.
 import { parentPort, workerData } from 'node:worker_threads'
-import pg from 'pg'
+import { connectToPrimary } from '../postgres/primary.js'
 
 /**
  * The thread that keeps a worker alive in the eyes of the database, whatever its handlers do to the event loop.
- * @typedef {{ connectionString: string, applicationName: string, memory: SharedArrayBuffer, slots: number, everyMs: number,
+ * @typedef {{ servers: import('../postgres/primary.js').Servers, applicationName: string, memory: SharedArrayBuffer, slots: number, everyMs: number,
  *   beatSql: string, giveUpSql: string, leaveSql: string, graceMs: number, killProcess: boolean, timeoutError: string }} ThreadData
  */
 const data = /** @type {ThreadData} */ (workerData)
@@ -15,7 +15,7 @@ const view = new Float64Array(data.memory)
 const tickAt = data.slots * fields
 const lookEveryMs = Math.min(250, data.everyMs)
 
-/** @type {pg.Client | null} */
+/** @type {import('pg').Client | null} */
 let client = null
 let state = 'running'
 let beating = false
@@ -43,23 +43,16 @@ function entries() {
 
 async function connection() {
   if (client) return client
-  const made = new pg.Client({
-    connectionString: data.connectionString,
+  const config = {
     application_name: data.applicationName,
     connectionTimeoutMillis: 5000,
     query_timeout: Math.max(2000, Math.min(10_000, data.everyMs)),
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-  })
-  made.on('error', () => {
+  }
+  const made = await connectToPrimary(data.servers, config, () => {
     if (client === made) client = null
   })
-  try {
-    await made.connect()
-  } catch (error) {
-    made.end().catch(() => {})
-    throw error
-  }
   client = made
   return made
 }

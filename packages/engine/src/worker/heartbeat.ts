@@ -54,7 +54,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       ticker = setInterval(() => slots.tick(), Math.min(250, options.everyMs / 2))
       thread = new Thread(new URL('./heartbeat-thread.js', import.meta.url), {
         workerData: {
-          connectionString: database.connectionString,
+          servers: database.direct.servers,
           applicationName: `trunkline heartbeat ${options.name}`,
           memory: slots.memory,
           slots: options.slotCount,

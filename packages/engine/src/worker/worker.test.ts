@@ -163,6 +163,45 @@ describe('a job', () => {
   })
 })
 
+describe('two versions of a worker side by side', () => {
+  test('a job of a task that the old one does not know is executed by the new one, soon', async () => {
+    const { task, queue, of, work } = scene()
+    const added = defineTask(`${queue}.added`, { queue, run: () => 'by the new one' })
+    const old = await work([task(() => 'by any')], { name: `${queue}-old` })
+    const waiting = await trunkline.enqueueMany(added, new Array(5).fill({}))
+    await until(() => of('unknown_task').length > 0, 'the old one to meet it')
+    const young = await work([added, task(() => 'by any')], { name: `${queue}-new`, keeper: false })
+    const more = await trunkline.enqueueMany(added, new Array(20).fill({}))
+    for (const job of [...waiting, ...more]) expect(await job.result()).toBe('by the new one')
+    // leaving it to others spends no attempt
+    for (const job of waiting) expect((await job.get()).attempt).toBe(1)
+    await Promise.all([old.stop(), young.stop()])
+  })
+
+  test('a breaking migration that it does not know: it says so, hands back what waits, ends what runs, and claims no more', async () => {
+    const apart = await testDatabase()
+    const events: WorkerEvent[] = []
+    const gate = signal()
+    const gated = defineTask('gated', { run: () => gate.promise.then(() => 'done') })
+    const there = await apart.connect()
+    const jobs = await there.enqueueMany(gated, [1, 2, 3])
+    const worker = await there.work([gated], { concurrency: 1, checkMs: 50, onEvent: (e) => events.push(e) })
+    await until(() => worker.running === 1)
+    const newer = `insert into trunkline.migration(no, name, breaking) values ($1, 'newer', $2)`
+    await apart.rows(newer, [9000, false])
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(events.map((e) => e.type)).not.toContain('schema_too_new')
+    await apart.rows(newer, [9001, true])
+    await until(() => events.some((e) => e.type === 'worker_stopping'))
+    gate.resolve()
+    await until(() => events.some((e) => e.type === 'worker_stopped'))
+    const told = events.filter((e) => e.type === 'schema_too_new')
+    expect(told).toEqual([{ type: 'schema_too_new', workerId: expect.any(Number), applied: 9001, known: expect.any(Number) }])
+    expect((await Promise.all(jobs.map((job) => job.get()))).map((j) => j.state).sort()).toEqual(['completed', 'pending', 'pending'])
+    expect(await apart.rows('select from trunkline.lease')).toEqual([])
+  })
+})
+
 describe('feedback', () => {
   test('is seen from elsewhere while the job runs, and stays after its end', async () => {
     const { task, work } = scene()

@@ -10,6 +10,7 @@ import { createFeedbackWriter } from '../log/feedback-writer.ts'
 import type { Database } from '../postgres/database.ts'
 import { createLink } from '../postgres/link.ts'
 import { createListener } from '../postgres/listen.ts'
+import { readMigrations } from '../postgres/migrate.ts'
 import { statement } from '../postgres/statement.ts'
 import { createClaimLoop } from './claim-loop.ts'
 import type { WorkerEvent, WorkerEventListener } from './events.ts'
@@ -25,6 +26,7 @@ import { createSlots } from './slots.ts'
 const registerStatement = statement(import.meta.url, 'register.sql')
 const cancelsStatement = statement(import.meta.url, 'cancels.sql')
 const leaveStatement = statement(import.meta.url, 'leave.sql')
+const aheadStatement = statement(import.meta.url, 'ahead.sql')
 
 /** Options of a worker. */
 export interface WorkerOptions {
@@ -49,8 +51,10 @@ export interface WorkerOptions {
   stuck?: 'release' | 'replace'
   onReplace?: () => void
   onEvent?: WorkerEventListener
-  /** Back-stop polling while nothing arrives; the listener usually wakes the worker before. Default: 20 ms, then 1 s, then 10 s. */
+  /** Back-stop polling while nothing arrives; the listener usually wakes the worker before. Default: 20 ms, then 1 s, then a tenth of the idle time up to 60 s. */
   pollMs?: number
+  /** How often leases are compared with what is known here, and the schema with this version. Default 10,000 ms. */
+  checkMs?: number
 }
 
 /** A process that runs jobs. */
@@ -75,12 +79,13 @@ const optionNames = [
   'onReplace',
   'onEvent',
   'pollMs',
+  'checkMs',
 ]
 
-/** How often leases are compared with what is known here. */
-const reclaimEveryMs = 10_000
 /** An answer to a claim that is still on its way may not be taken for lost. */
 const reclaimAfterMs = 60_000
+/** A job of an unknown task is left to other workers for so long: one that knows it is being rolled out, or there is none. */
+const unknownTaskMs = 1000
 /** Prefetched jobs that have waited longer than this behind slow ones are handed back. */
 const longestWaitMs = 500
 /** How often a worker without a proven listener asks for cancellations. */
@@ -130,6 +135,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   let registering = false
   let suspect: number | null = null
   const currentId = () => workerId
+  const known = readMigrations().at(-1)?.no ?? 0
   const claimLink = createLink(database, 'walk', `claim ${name}`)
   const completeLink = createLink(database, 'join', `complete ${name}`)
   const feedbackLink = createLink(database, 'walk', `feedback ${name}`)
@@ -186,7 +192,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
       const task = byId.get(job.taskId)
       if (task) return new Execution(job, task, names.queueName(job.queueId) ?? '', writer)
       emit({ type: 'unknown_task', jobId: String(job.id), taskId: job.taskId })
-      handBack([job], 10_000)
+      handBack([job], unknownTaskMs)
       return null
     },
     hardDeadline(execution) {
@@ -215,6 +221,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
       if (claim.missing.length > 0) handBack(claim.missing.map((id) => ({ id, leaseId: claim.leaseId })))
     },
     listening: () => listener.proven(),
+    reclaim: () => reclaim(claimLink, workerId, ledger.leases(), 0),
     pollMs: options.pollMs,
     onError: onError('claim'),
   })
@@ -265,6 +272,14 @@ export async function startWorker(database: Database, names: Names, tasks: reado
       })
   }
 
+  /** Somebody has migrated the schema beyond what this version may work with: nothing more is claimed, and what waits goes back. */
+  async function checkSchema(): Promise<void> {
+    const [row] = await claimLink.run(aheadStatement, [known])
+    if (!row || stopping) return
+    emit({ type: 'schema_too_new', workerId, applied: row[0], known })
+    await stop()
+  }
+
   const heartbeat = createHeartbeat({
     database,
     name,
@@ -285,13 +300,17 @@ export async function startWorker(database: Database, names: Names, tasks: reado
       else if (payload === 'c') void lookForCancels()
     },
     onGap: () => {
+      claims.forgetIdle()
       claims.wake()
       void lookForCancels()
     },
     onError: onError('listen'),
   })
   const timers = [
-    setInterval(() => void reclaim(claimLink, workerId, ledger.leases(), reclaimAfterMs).catch(onError('reclaim')), reclaimEveryMs),
+    setInterval(() => {
+      void reclaim(claimLink, workerId, ledger.leases(), reclaimAfterMs).catch(onError('reclaim'))
+      void checkSchema().catch(onError('schema'))
+    }, options.checkMs ?? 10_000),
     setInterval(() => {
       if (pool.free() <= 0 && pool.waitedMs() > longestWaitMs) handBack(pool.takeBack())
       if (!listener.proven() && performance.now() - lookedAt >= cancelLookMs) void lookForCancels()
@@ -337,6 +356,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   listener.start()
   claims.start()
   emit({ type: 'worker_started', workerId, queues, tasks: tasks.map((t) => t.name), concurrency })
+  if (await database.pooled()) emit({ type: 'pooler', direct: database.direct !== database })
   return {
     get id() {
       return String(workerId)

@@ -1,10 +1,10 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { isTrunklineError } from '@trunkline/contract'
-import { openDatabase, schemaState, serverFacts } from '@trunkline/engine/postgres'
+import { type Database, openDatabase, schemaState, serverFacts } from '@trunkline/engine/postgres'
 import { findDumpTools } from '@trunkline/tasks'
 import type { Command } from 'commander'
 import { settingsOf, wantsJson } from '../command.ts'
-import { backupStorage, databaseUrl, version } from '../platform.ts'
+import { backupStorage, databaseOptions, version } from '../platform.ts'
 import { plain, printJson, sizeText } from '../print.ts'
 import type { Settings } from '../settings.ts'
 
@@ -56,7 +56,7 @@ async function checkFolder(settings: Settings): Promise<Finding[]> {
 
 async function checkDatabase(settings: Settings): Promise<Finding[]> {
   const findings: Finding[] = []
-  const database = openDatabase({ connectionString: await databaseUrl(settings), schema: settings.schema, connectTimeoutMs: 5000 })
+  const database = openDatabase({ ...(await databaseOptions(settings)), connectTimeoutMs: 5000 })
   try {
     const begun = Date.now()
     const facts = await serverFacts(database)
@@ -103,11 +103,27 @@ async function checkDatabase(settings: Settings): Promise<Finding[]> {
             : `Run as an administrator: grant create on database current to ${row.who}; then: trunkline migrate`,
       })
     else findings.push(ok('schema', `"${settings.schema}" is up to date (${state.applied})`))
+    findings.push(await poolerFinding(database))
     findings.push(dumpFinding(settings, Math.floor(facts.versionNumber / 10_000)))
   } finally {
     await database.close()
   }
   return findings
+}
+
+async function poolerFinding(database: Database): Promise<Finding> {
+  if (!(await database.pooled())) return ok('pooler', 'none that changes connections between transactions')
+  const found = 'one in transaction mode stands before the database'
+  if (database.direct === database) {
+    const cure = 'Set DATABASE_DIRECT_URL to a way past it: workers then listen, and need not ask every second.'
+    return { what: 'pooler', state: 'warning', found, cure }
+  }
+  try {
+    await database.direct.query('select 1')
+    return ok('pooler', `${found}; DATABASE_DIRECT_URL leads past it`)
+  } catch (error) {
+    return wrong('direct URL', error)
+  }
 }
 
 function dumpFinding(settings: Settings, major: number): Finding {

@@ -1,7 +1,7 @@
 import { migrate, migrationSql, openDatabase, schemaState } from '@trunkline/engine/postgres'
 import type { Command } from 'commander'
 import { settingsOf, wantsJson } from '../command.ts'
-import { databaseUrl } from '../platform.ts'
+import { databaseOptions } from '../platform.ts'
 import { printJson } from '../print.ts'
 
 /** `trunkline migrate`: brings the schema up to this version, or prints the SQL that would. */
@@ -13,7 +13,7 @@ export function migrateCommand(program: Command): void {
     .action(async (options: { print?: boolean }, command: Command) => {
       const settings = settingsOf(command)
       if (options.print) return console.log(migrationSql(settings.schema))
-      const database = openDatabase({ connectionString: await databaseUrl(settings), schema: settings.schema })
+      const database = openDatabase(await databaseOptions(settings))
       try {
         const applied = await migrate(database)
         const { known } = await schemaState(database)

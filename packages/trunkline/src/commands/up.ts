@@ -9,6 +9,7 @@ import { isAlive } from '../embedded/postmaster.ts'
 import { takeLock } from '../embedded/start-lock.ts'
 import { type Embedded, startEmbedded } from '../embedded.ts'
 import { narrator } from '../narrate.ts'
+import { databaseOptions } from '../platform.ts'
 import type { Settings } from '../settings.ts'
 import { createSupervisor } from '../supervisor.ts'
 
@@ -79,10 +80,7 @@ async function up(settings: Settings, port: number | undefined, command: Command
         },
       )
     }
-    const database = openDatabase({
-      connectionString: settings.databaseUrl ?? (embedded as Embedded).connectionString(),
-      schema: settings.schema,
-    })
+    const database = openDatabase(await databaseOptions(settings))
     const applied = await migrate(database).finally(() => database.close())
     if (applied.length > 0) console.log(`schema "${settings.schema}" migrated: ${applied.join(', ')}`)
     await Promise.race([supervisor.start(), interrupted])

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { interruption, settingsOf, wholeNumber } from '../command.ts'
 import { narrator } from '../narrate.ts'
-import { codeVersion, connect, databaseUrl, tasksFor } from '../platform.ts'
+import { codeVersion, connect, tasksFor } from '../platform.ts'
 import { onSupervisorGone, replaceMe, reportReady } from '../supervisor.ts'
 
 /** `trunkline worker`: runs jobs of the built-in tasks. */
@@ -23,7 +23,11 @@ export function workerCommand(program: Command): void {
       const replaced = new Promise<'replace'>((resolve) => {
         replace = () => resolve('replace')
       })
-      const worker = await trunkline.work(tasksFor(settings, await databaseUrl(settings)), {
+      let outgrow = () => {}
+      const outgrown = new Promise<'outgrown'>((resolve) => {
+        outgrow = () => resolve('outgrown')
+      })
+      const worker = await trunkline.work(await tasksFor(settings), {
         concurrency,
         heartbeatMs: heartbeat,
         graceMs: grace,
@@ -32,7 +36,10 @@ export function workerCommand(program: Command): void {
         keeper: options.keeper === true,
         stuck: options.supervised ? 'replace' : 'release',
         onReplace: replace,
-        onEvent: say,
+        onEvent: (event) => {
+          say(event)
+          if (event.type === 'schema_too_new') outgrow()
+        },
         ...(queues ? { queues } : {}),
       })
       onSupervisorGone(() => process.exit(1))
@@ -43,10 +50,10 @@ export function workerCommand(program: Command): void {
       })
       // a second signal does not wait for the jobs any longer
       void stopped.then(() => process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1)))
-      const why = await Promise.race([stopped, replaced])
+      const why = await Promise.race([stopped, replaced, outgrown])
       await worker.stop()
       await trunkline.close()
       // the handler that could not be ended may keep the process alive for ever
-      process.exit(why === 'replace' ? replaceMe : 0)
+      process.exit(why === 'replace' ? replaceMe : why === 'outgrown' ? 1 : 0)
     })
 }
