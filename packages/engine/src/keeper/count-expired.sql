@@ -1,5 +1,5 @@
--- Adds what a range is about to lose to the counts of removed jobs.
--- $1 from id int8  $2 below id int8  $3 kept int8[]
+-- Adds what a range loses to the counts of removed jobs.
+-- $1 queue int[]  $2 task int[]  $3 status int2[]  $4 n int[]
 insert into trunkline.expired as e (queue_id, task_id, status, n)
-select queue_id, task_id, status, count(*) from trunkline.outcome where id >= $1 and id < $2 and not id = any($3::bigint[]) group by 1, 2, 3
+select * from unnest($1::int[], $2::int[], $3::int2[], $4::int[])
 on conflict (queue_id, task_id, status) do update set n = e.n + excluded.n

@@ -1,6 +1,9 @@
--- Of a range: the jobs that must stay (not ended, or ended after the cutoff), and how many there are in all.
+-- A range of ids, in one pass: how many jobs may go, by queue, task and status; and the ids of those that must stay, because they
+-- have not ended or ended after the cutoff (at most 20,001 of a group). Debounced jobs of the range stay as well.
 -- $1 from id int8  $2 below id int8  $3 cutoff timestamptz
-select (select count(*) from trunkline.job where id >= $1 and id < $2)::int total,
-  coalesce((select array_agg(id) from (
-    (select j.id from trunkline.job j left join trunkline.outcome o on o.id = j.id where j.id >= $1 and j.id < $2 and (o.id is null or o.finished_at > $3) limit 20000)
-    union all select d.id from trunkline.debounce d where d.id >= $1 and d.id < $2) z), '{}') kept
+select queue_id, task_id, status, keep, count(*)::int n, (array_agg(id) filter (where keep))[1:20001] ids from (
+  select j.id, o.queue_id, o.task_id, o.status, o.id is null or o.finished_at > $3 keep
+  from trunkline.job j left join trunkline.outcome o on o.id = j.id and o.id >= $1 and o.id < $2 where j.id >= $1 and j.id < $2) z
+group by queue_id, task_id, status, keep
+union all
+select null, null, null, true, count(*)::int, array_agg(id) from trunkline.debounce where id >= $1 and id < $2 having count(*) > 0

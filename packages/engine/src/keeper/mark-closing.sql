@@ -1,3 +1,3 @@
--- Marks a range as closing: nothing of it may be retried from now on. Waits for retries that have looked at it before.
--- $1 range int
-update trunkline.id_range set closing_at = coalesce(closing_at, now()) where no = $1
+-- Marks a range as closing: nothing of it may be retried from now on. Waits for retries that have looked at it before. Or takes the mark away.
+-- $1 range int  $2 closing boolean
+update trunkline.id_range set closing_at = case when $2::boolean then coalesce(closing_at, now()) end where no = $1

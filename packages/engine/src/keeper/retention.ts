@@ -2,7 +2,7 @@ import { type Duration, show, TrunklineError, toMilliseconds } from '@trunkline/
 import { checkKeys, checkName } from '../jobs/define-task.ts'
 import { rangeSize } from '../jobs/partitions.ts'
 import { numbers } from '../postgres/arrays.ts'
-import type { Database, Queryable } from '../postgres/database.ts'
+import type { Database } from '../postgres/database.ts'
 import { inSchema, statement } from '../postgres/statement.ts'
 
 const rangesStatement = statement(import.meta.url, 'ranges.sql')
@@ -71,6 +71,16 @@ export interface Removed {
   jobs: number
 }
 
+/** Jobs of a range, by what becomes of them. */
+interface Group {
+  queue_id: number | null
+  task_id: number | null
+  status: number | null
+  keep: boolean
+  n: number
+  ids: string[] | null
+}
+
 /** More of a range are not carried over: it waits until most of it may go. */
 const mostKept = 10_000
 const tables = ['job', 'outcome', 'log'] as const
@@ -104,35 +114,30 @@ export function createRetention(database: Database, options: RetentionOptions = 
     return dropped
   }
 
-  async function keptOf(no: number, cutoff: Date, on?: Queryable): Promise<{ total: number; kept: string[] }> {
-    const [row] = await database.run<{ total: number; kept: string[] }>(
-      keptStatement,
-      [no * rangeSize, (no + 1) * rangeSize, cutoff.toISOString()],
-      on,
-    )
-    return row ?? { total: 0, kept: [] }
-  }
-
   /** Stragglers are carried over into new partitions of the same range; without any the range is gone. */
   async function dropRange(no: number, cutoff: Date): Promise<boolean> {
-    const before = await keptOf(no, cutoff)
-    if (before.kept.length > mostKept || (before.total > 0 && before.total === before.kept.length)) return false
-    await database.run(markStatement, [no])
-    // looked at again: a job may have been retried until the mark; from now on fewer and fewer are alive
-    const { kept } = await keptOf(no, cutoff)
-    if (kept.length > mostKept) return false
-    await swap(no, kept)
+    // the mark first: after it fewer and fewer of the range are alive, so that one look is enough
+    await database.run(markStatement, [no, true])
+    const groups = await database.run<Group>(keptStatement, [no * rangeSize, (no + 1) * rangeSize, cutoff.toISOString()])
+    const kept = groups.flatMap((group) => (group.keep ? (group.ids ?? []) : []))
+    const going = groups.filter((group) => !group.keep)
+    if (kept.length > mostKept || (going.length === 0 && kept.length > 0)) {
+      await database.run(markStatement, [no, false])
+      return false
+    }
+    await swap(no, kept, going)
     for (const text of sweepTexts(no)) await database.query(inSchema(text, database.schema))
     return true
   }
 
-  async function swap(no: number, kept: readonly string[]): Promise<void> {
+  async function swap(no: number, kept: readonly string[], going: readonly Group[]): Promise<void> {
+    const counted = (['queue_id', 'task_id', 'status', 'n'] as const).map((name) => numbers(going.map((group) => group[name])))
     for (let turn = 1; ; turn++) {
       try {
         return await database.transaction(async (tx) => {
           // claims and ends queue behind our wait for the tables: better to give up soon, and to ask again
           await tx.query("set local lock_timeout = '500ms'")
-          await database.run(countStatement, [no * rangeSize, (no + 1) * rangeSize, numbers(kept)], tx)
+          await database.run(countStatement, counted, tx)
           for (const text of swapTexts(no, kept.length > 0)) {
             await tx.query(inSchema(text, database.schema), text.includes('$1') ? [numbers(kept)] : undefined)
           }
