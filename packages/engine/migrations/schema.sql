@@ -159,6 +159,10 @@ table queue
   id integer not null identity
   name text not null
   created_at timestamp with time zone not null default now()
+  paused_at timestamp with time zone
+  paused_until timestamp with time zone
+  paused_reason text
+  paused_by text
   constraint queue_name_check CHECK ((name ~ '^[A-Za-z0-9_.:/-]{1,128}$'::text))
   constraint queue_name_key UNIQUE (name)
   constraint queue_pkey PRIMARY KEY (id)
@@ -199,6 +203,17 @@ table stat_delta with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_f
   n integer not null
   sum_us bigint not null
 
+table supervisor
+  id integer not null identity
+  host text not null
+  pid integer not null
+  started_at timestamp with time zone not null default now()
+  beat timestamp with time zone not null default now()
+  workers_wanted integer not null default 1
+  workers_running integer not null default 0
+  constraint supervisor_pkey PRIMARY KEY (id)
+  constraint supervisor_workers_wanted_check CHECK (((workers_wanted >= 0) AND (workers_wanted <= 50)))
+
 table task
   id integer not null identity
   name text not null
@@ -233,7 +248,29 @@ table worker
   rss bigint
   cpu_percent real
   loop_lag_ms real
+  singleton text
+  stop_wanted boolean not null default false
   constraint worker_pkey PRIMARY KEY (id)
   constraint worker_state_check CHECK ((state = ANY (ARRAY['starting'::text, 'running'::text, 'stopping'::text])))
+  CREATE UNIQUE INDEX worker_singleton ON trunkline.worker USING btree (singleton) WHERE (singleton IS NOT NULL)
+
+table worker_past
+  id integer not null
+  name text not null
+  host text not null
+  pid integer not null
+  version text not null
+  started_at timestamp with time zone not null
+  ended_at timestamp with time zone not null default now()
+  how text not null
+  concurrency integer not null
+  queues text[] not null
+  tasks text[] not null
+  singleton text
+  running bigint[] not null default '{}'::bigint[]
+  constraint worker_past_how_check CHECK ((how = ANY (ARRAY['stopped'::text, 'lost'::text])))
+  constraint worker_past_pkey PRIMARY KEY (id)
+
+function assert_lease(job bigint, lease bigint) returns void security definer set search_path=pg_catalog, pg_temp
 
 function enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint) returns bigint security definer set search_path=pg_catalog, pg_temp

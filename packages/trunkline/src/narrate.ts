@@ -1,6 +1,6 @@
 import { formatDuration } from '@trunkline/contract'
 import type { KeeperEvent, WorkerEvent } from '@trunkline/engine'
-import { plain } from './print.ts'
+import { plain, sizeText } from './print.ts'
 import type { SupervisorEvent } from './supervisor.ts'
 
 /** The one place where events become sentences. Null = not worth a line. */
@@ -23,6 +23,10 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): st
       return `worker ${event.workerId} stops; ${event.running} jobs are running`
     case 'worker_stopped':
       return `worker ${event.workerId} has stopped`
+    case 'worker_asked_to_stop':
+      return `worker ${event.workerId} was asked to stop`
+    case 'worker_recycling':
+      return `worker ${event.workerId} uses ${sizeText(event.rssBytes)}, above its limit of ${sizeText(event.limitBytes)}; it drains and asks to be replaced`
     case 'worker_lost':
       return `worker ${event.workerId} was taken for dead and registers anew`
     case 'job_ended':

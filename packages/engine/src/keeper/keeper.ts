@@ -7,6 +7,7 @@ import { recover } from '../jobs/recover.ts'
 import type { Database } from '../postgres/database.ts'
 import { createLink, type Link } from '../postgres/link.ts'
 import { statement } from '../postgres/statement.ts'
+import { forgetWorkers } from './forget-workers.ts'
 
 const leaderStatement = statement(import.meta.url, 'leader.sql')
 const resignStatement = statement(import.meta.url, 'resign.sql')
@@ -71,6 +72,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     { name: 'counters', everyMs: 1000, dueAt: 0, run: rollUp },
     { name: 'cancellations', everyMs: 1000, dueAt: 0, run: sweepCancels },
     { name: 'feed', everyMs: 60_000, dueAt: 0, run: trimFeed },
+    { name: 'past workers', everyMs: 600_000, dueAt: 0, run: () => forgetWorkers(link).then(() => undefined) },
   ]
 
   async function promoteDue(): Promise<number | undefined> {
