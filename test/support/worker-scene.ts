@@ -21,7 +21,7 @@ export function workerScene(trunkline: Trunkline): WorkerScene {
     task: (run, options = {}) => defineTask(`${queue}.task`, { queue, run, ...options }),
     work: (tasks, options = {}) =>
       trunkline.work(tasks, {
-        keeper: { staleMs: 2000, sweepMs: 200 },
+        keeper: { staleMs: 5000, sweepMs: 200 },
         heartbeatMs: 300,
         graceMs: 200,
         onEvent: (e) => events.push(e),

@@ -15,6 +15,8 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): st
       return `the ${event.name} process ${event.pid} ended (${event.signal ?? `code ${event.code}`})`
     case 'restarting':
       return `starting the ${event.name} again${event.afterMs > 0 ? ` in ${formatDuration(event.afterMs)}` : ''}`
+    case 'retired':
+      return `the ${event.name} was asked to stop and is not started again`
     case 'stopping':
       return `stopping the ${event.name}`
     case 'worker_started':

@@ -134,7 +134,7 @@ describe('a batch', () => {
     )
     const jobs = await trunkline.enqueueMany(slow, [1, 2, 3])
     const worker = await work([slow])
-    for (const job of jobs) reasons.push(await job.result().catch((e: any) => e.cause.reason))
+    for (const job of jobs) reasons.push(String(await job.result().catch((e: any) => e.cause.reason)))
     expect(reasons.sort()).toEqual(['in time', 'timeout', 'timeout'])
     await worker.stop()
   })
@@ -228,7 +228,9 @@ describe('middleware', () => {
       ],
     })
     await expect((await trunkline.enqueue(job, 'no')).result()).rejects.toMatchObject({ cause: { message: 'not today' } })
-    await expect((await trunkline.enqueue(job, 'twice')).result()).rejects.toMatchObject({ cause: { message: expect.stringMatching(/twice/) } })
+    await expect((await trunkline.enqueue(job, 'twice')).result()).rejects.toMatchObject({
+      cause: { message: expect.stringMatching(/twice/) },
+    })
     expect(await (await trunkline.enqueue(job, 'yes')).result()).toBe('ran')
     await refusing.stop()
     await expect(trunkline.work([job], { middleware: ['x' as never] })).rejects.toMatchObject({ field: 'middleware[0]' })

@@ -130,7 +130,8 @@ describe('completion in the transaction of the handler', () => {
     })
     const job = await trunkline.enqueue(pay, {})
     const zombie = await work([pay], { ...keeperOff, heartbeatMs: 60_000, graceMs: 5000 })
-    await until(() => zombie.running === 1)
+    // with that beat the thread has said all it wanted to say
+    await until(async () => (await trunkline.workers()).some((w) => w.state === 'running' && w.running.includes(job.id)))
     await db.rows(`update trunkline.worker set beat = now() - interval '1 minute' where id = $1`, [zombie.id])
     await recover(link, 30_000, 3)
     gate.resolve()
@@ -235,7 +236,7 @@ describe('the fence in the SQL of a handler', () => {
     const [fenced, other] = await trunkline.enqueueMany(hold, ['fenced', 'other'])
     const dead = await work([hold], { ...keeperOff, concurrency: 2, heartbeatMs: 60_000, graceMs: 50, drainMs: 0 })
     const client = await gate.promise
-    await until(() => dead.running === 2)
+    await until(async () => (await trunkline.workers()).some((w) => w.state === 'running' && w.running.length === 2))
     await db.rows(`update trunkline.worker set beat = now() - interval '1 minute', running = $2 where id = $1`, [
       dead.id,
       [fenced?.id, other?.id],
