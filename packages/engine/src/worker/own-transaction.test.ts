@@ -3,14 +3,19 @@ import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signal, testDatabase, until } from '../../../../test/support/database.ts'
-import { workerScene } from '../../../../test/support/worker-scene.ts'
+import { workerScene as anyScene } from '../../../../test/support/worker-scene.ts'
 import { defineTask, type TaskContext } from '../jobs/define-task.ts'
-import { recover } from '../jobs/recover.ts'
+import { type Recovered, recover } from '../jobs/recover.ts'
 
 const db = await testDatabase()
 const trunkline = await db.connect()
 const link = db.link('walk')
-const keeperOff = { keeper: false }
+
+/** Without a keeper: the tests themselves say when somebody is given up. */
+function workerScene(of: typeof trunkline) {
+  const scene = anyScene(of)
+  return { ...scene, work: ((tasks, options) => scene.work(tasks, { keeper: false, ...options })) as typeof scene.work }
+}
 const effects = async (id: string) => (await db.rows('select attempt from effect where job = $1 order by 1', [id])).map((r) => r.attempt)
 const clients: pg.Client[] = []
 
@@ -22,6 +27,14 @@ async function begun(): Promise<pg.Client> {
   clients.push(client)
   await client.query('begin')
   return client
+}
+/** Takes a worker for dead; a beat that was on its way meanwhile does not save it. */
+async function giveUp(id: string, running: unknown[] = []): Promise<Recovered> {
+  return await until(async () => {
+    await db.rows(`update trunkline.worker set beat = now() - interval '1 minute', running = $2 where id = $1`, [id, running])
+    const found = await recover(link, 30_000, 3)
+    return found.workers.length > 0 ? found : null
+  })
 }
 const write = (client: pg.Client, { job, attempt }: TaskContext<unknown>) =>
   client.query('insert into effect values ($1, $2)', [job.id, attempt])
@@ -72,6 +85,11 @@ describe('completion in the transaction of the handler', () => {
     )
     const worker = await work([pay])
     const job = await trunkline.enqueue(pay, {})
+    const keeper = trunkline.keeper()
+    await until(async () => {
+      await keeper.runOnce()
+      return (await job.get()).state === 'completed'
+    })
     expect(await job.result()).toBe('in the ordinary way')
     expect(await effects(job.id)).toEqual([])
     expect(await job.get()).toMatchObject({ state: 'completed', attempt: 2 })
@@ -129,11 +147,9 @@ describe('completion in the transaction of the handler', () => {
       return 'zombie'
     })
     const job = await trunkline.enqueue(pay, {})
-    const zombie = await work([pay], { ...keeperOff, heartbeatMs: 60_000, graceMs: 5000 })
-    // with that beat the thread has said all it wanted to say
-    await until(async () => (await trunkline.workers()).some((w) => w.state === 'running' && w.running.includes(job.id)))
-    await db.rows(`update trunkline.worker set beat = now() - interval '1 minute' where id = $1`, [zombie.id])
-    await recover(link, 30_000, 3)
+    const zombie = await work([pay], { heartbeatMs: 60_000, graceMs: 5000 })
+    await until(() => zombie.running === 1)
+    await giveUp(zombie.id)
     gate.resolve()
     await until(() => of('job_ended').length > 0)
     expect(outcomes).toEqual(['lease_lost', 'ROLLBACK'])
@@ -234,16 +250,12 @@ describe('the fence in the SQL of a handler', () => {
       await new Promise(() => {})
     })
     const [fenced, other] = await trunkline.enqueueMany(hold, ['fenced', 'other'])
-    const dead = await work([hold], { ...keeperOff, concurrency: 2, heartbeatMs: 60_000, graceMs: 50, drainMs: 0 })
+    const dead = await work([hold], { concurrency: 2, heartbeatMs: 60_000, graceMs: 50, drainMs: 0 })
     const client = await gate.promise
-    await until(async () => (await trunkline.workers()).some((w) => w.state === 'running' && w.running.length === 2))
-    await db.rows(`update trunkline.worker set beat = now() - interval '1 minute', running = $2 where id = $1`, [
-      dead.id,
-      [fenced?.id, other?.id],
-    ])
+    await until(() => dead.running === 2)
     const begunAt = performance.now()
-    expect(await recover(link, 30_000, 3)).toMatchObject({ jobs: 1, workers: [Number(dead.id)] })
-    expect(performance.now() - begunAt).toBeLessThan(2000)
+    expect(await giveUp(dead.id, [fenced?.id, other?.id])).toMatchObject({ jobs: 1 })
+    expect(performance.now() - begunAt).toBeLessThan(10_000)
     expect(await other?.get()).toMatchObject({ state: 'pending', attempt: 1 })
     expect(await fenced?.get()).toMatchObject({ state: 'running' })
     expect((await recover(link, 30_000, 3)).jobs).toBe(0)
