@@ -114,7 +114,7 @@ async function life(url: (database: string) => string = (database) => server.con
     async settles(): Promise<void> {
       producing = false
       await producers
-      const open = () => producer.counts().then(([q]) => q && q.due + q.running + q.scheduled)
+      const open = () => producer.queues().then(([q]) => q && q.due + q.running + q.scheduled)
       await until(async () => (await open().catch(() => 1)) === 0, 'all work to be done', 20_000)
       const left = await ask('select id::text, status from trunkline.outcome', connectionString.replace(/@[^/]*,/, '@'))
       const completed = new Set(left.filter((row) => row.status === 2).map((row) => row.id))
@@ -241,7 +241,7 @@ describe('workers, a producer and a keeper go on by themselves, lose nothing and
     await standby.start()
     const again = await Trunkline.connect({ connectionString })
     closers.push(() => again.close())
-    expect((await again.counts())[0]?.completed).toBeGreaterThan(0)
+    expect((await again.queues())[0]?.completed).toBeGreaterThan(0)
     // built-in tasks take one server: the one that is the primary when they run
     const sql = builtInTasks({ connectionString, storage: fileSystemStorage(join(folder, 'backups')) }).find((t) => t.name === 'sql_run')
     expect((await runTask(sql as Task, { sql: 'show port' }).result).rows).toEqual([{ port: String(standby.port) }])

@@ -273,6 +273,17 @@ table stat_delta with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_f
   n integer not null
   sum_us bigint not null
 
+table supervisor
+  id integer not null identity
+  host text not null
+  pid integer not null
+  started_at timestamp with time zone not null default now()
+  beat timestamp with time zone not null default now()
+  workers_wanted integer not null default 1
+  workers_running integer not null default 0
+  constraint supervisor_pkey PRIMARY KEY (id)
+  constraint supervisor_workers_wanted_check CHECK (((workers_wanted >= 0) AND (workers_wanted <= 50)))
+
 table task
   id integer not null identity
   name text not null
@@ -308,8 +319,30 @@ table worker
   rss bigint
   cpu_percent real
   loop_lag_ms real
+  singleton text
+  stop_wanted boolean not null default false
   constraint worker_pkey PRIMARY KEY (id)
   constraint worker_state_check CHECK ((state = ANY (ARRAY['starting'::text, 'running'::text, 'stopping'::text])))
+  CREATE UNIQUE INDEX worker_singleton ON trunkline.worker USING btree (singleton) WHERE (singleton IS NOT NULL)
+
+table worker_past
+  id integer not null
+  name text not null
+  host text not null
+  pid integer not null
+  version text not null
+  started_at timestamp with time zone not null
+  ended_at timestamp with time zone not null default now()
+  how text not null
+  concurrency integer not null
+  queues text[] not null
+  tasks text[] not null
+  singleton text
+  running bigint[] not null default '{}'::bigint[]
+  constraint worker_past_how_check CHECK ((how = ANY (ARRAY['stopped'::text, 'lost'::text])))
+  constraint worker_past_pkey PRIMARY KEY (id)
+
+function assert_lease(job bigint, lease bigint) returns void security definer set search_path=pg_catalog, pg_temp
 
 function claim(queue integer, wanted integer, lanes smallint[], hints bigint[], chunks integer, worker integer) returns TABLE(id bigint, task_id integer, timeout_ms bigint, payload text) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
 

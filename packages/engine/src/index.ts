@@ -1,9 +1,18 @@
+export type { Cleanup, CleanupOptions } from './cleanup-workers.ts'
 export type { Change, ChangeOptions, ChangePage, FollowedChange, FollowOptions } from './feed/changes.ts'
 export type { JobAnswer } from './jobs/answers.ts'
 export type { Backoff, BackoffCurve, BackoffOption } from './jobs/backoff.ts'
 export { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulkVerbs } from './jobs/bulk.ts'
 export type { CancelAnswer } from './jobs/cancel.ts'
-export { defineTask, type RunningJob, type Task, type TaskContext, type TaskOptions } from './jobs/define-task.ts'
+export {
+  type BatchContext,
+  type BatchJob,
+  defineTask,
+  type RunningJob,
+  type Task,
+  type TaskContext,
+  type TaskOptions,
+} from './jobs/define-task.ts'
 export type { EnqueueManyOptions, EnqueueOptions } from './jobs/enqueue.ts'
 export type { JobError } from './jobs/error-json.ts'
 export { FatalError, Snooze } from './jobs/fate.ts'
@@ -11,6 +20,7 @@ export type { JobFilter } from './jobs/filter.ts'
 export type { KeyOptions } from './jobs/keys.ts'
 export type { PauseOptions } from './jobs/pause.ts'
 export type { RerunOptions } from './jobs/rerun.ts'
+export type { RetryRule } from './jobs/retry-rules.ts'
 export type { JobListOptions, JobView, QueueView } from './jobs/show.ts'
 export type { JobChanges } from './jobs/update.ts'
 export type { Why } from './jobs/why.ts'
@@ -24,7 +34,10 @@ export type { LogEntry } from './log/read-logs.ts'
 export { primaryUrl } from './postgres/primary-url.ts'
 export { fileSystemStorage } from './storage/file-system.ts'
 export type { PendingFile, Storage, StoredFile } from './storage/storage.ts'
+export { type StartWorkersOptions, type SupervisorSeat, type SupervisorView, takeSupervisorSeat } from './supervisors/supervisors.ts'
 export { type ConnectOptions, type Job, Trunkline, type WorkOptions } from './trunkline.ts'
 export type { WorkerEvent, WorkerEventListener } from './worker/events.ts'
-export type { WorkerView } from './worker/list-workers.ts'
-export type { Worker, WorkerOptions } from './worker/worker.ts'
+export type { WorkerListOptions, WorkerView } from './worker/list-workers.ts'
+export type { Middleware } from './worker/middleware.ts'
+export type { Worker } from './worker/worker.ts'
+export type { WorkerOptions } from './worker/worker-options.ts'

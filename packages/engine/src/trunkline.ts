@@ -1,8 +1,10 @@
 import { type EnqueueAnswer, show, TrunklineError } from '@trunkline/contract'
+import { type Cleanup, type CleanupOptions, cleanupWorkers } from './cleanup-workers.ts'
 import { type ChangeOptions, type ChangePage, type FollowedChange, type FollowOptions, followChanges, readChanges } from './feed/changes.ts'
 import { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulk } from './jobs/bulk.ts'
 import { type CancelAnswer, cancel, deleteJob } from './jobs/cancel.ts'
-import { checkKeys, type Task } from './jobs/define-task.ts'
+import { checkKeys } from './jobs/check-options.ts'
+import type { Task } from './jobs/define-task.ts'
 import {
   createGatherer,
   type EnqueueManyOptions,
@@ -29,8 +31,11 @@ import { createOutsideLogger, type OutsideLogger } from './log/outside-logger.ts
 import { type LogEntry, readLogs } from './log/read-logs.ts'
 import { checkServer, type DatabaseOptions, openDatabase } from './postgres/database.ts'
 import { checkSchemaState, migrate } from './postgres/migrate.ts'
-import { listWorkers, type WorkerView } from './worker/list-workers.ts'
-import { startWorker, type Worker, type WorkerOptions } from './worker/worker.ts'
+import { listSupervisors, type StartWorkersOptions, type SupervisorView, startWorkers } from './supervisors/supervisors.ts'
+import { listWorkers, type WorkerListOptions, type WorkerView } from './worker/list-workers.ts'
+import { stopWorker } from './worker/stop-workers.ts'
+import { startWorker, type Worker } from './worker/worker.ts'
+import type { WorkerOptions } from './worker/worker-options.ts'
 
 /** Options of `Trunkline.connect`. */
 export interface ConnectOptions extends DatabaseOptions {
@@ -111,11 +116,20 @@ export interface Trunkline {
   changes(options?: ChangeOptions): Promise<ChangePage>
   /** The change feed as it comes. */
   follow(options?: FollowOptions): AsyncGenerator<FollowedChange>
-  workers(): Promise<WorkerView[]>
   /** What endangers the queue: pinned snapshots, bloat, the NOTIFY queue, no keeper, queues without workers. Empty = nothing found. */
   health(): Promise<HealthWarning[]>
   /** Proves the counters against the whole history, and books the differences with `repair`. Reads everything: for administrators. */
   reconcile(options?: { repair?: boolean }): Promise<CounterDifference[]>
+  /** Live workers, oldest first; with `past` also those that ended within the last 7 days, before them. */
+  workers(options?: WorkerListOptions): Promise<WorkerView[]>
+  /** Processes that keep workers running (`trunkline up`). */
+  supervisors(): Promise<SupervisorView[]>
+  /** Asks one of them for more workers. @throws `no_supervisor`, `invalid_option` */
+  startWorkers(options?: StartWorkersOptions): Promise<{ supervisor: string; wanted: number }>
+  /** Asks a worker to stop, wherever it runs: it drains, and is not started again. @throws `worker_not_found`, `invalid_option` */
+  stopWorker(id: string): Promise<void>
+  /** Gives up stale workers at once and forgets those that have ended. @throws `invalid_option` */
+  cleanupWorkers(options?: CleanupOptions): Promise<Cleanup>
   /** A logger for a job, for writers that are not its handler. */
   createJobLogger(jobId: string, taskName?: string): OutsideLogger
   /** Starts a worker in this process. */
@@ -215,9 +229,13 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     resume: (queue) => resumeQueue(database, names, queue),
     changes: (changeOptions) => readChanges(database, changeOptions),
     follow: (followOptions) => followChanges(database, followOptions),
-    workers: () => listWorkers(database),
     health: () => checkHealth(database),
     reconcile: (reconcileOptions) => reconcileCounters(database, reconcileOptions),
+    workers: (listOptions) => listWorkers(database, listOptions),
+    supervisors: () => listSupervisors(database),
+    startWorkers: (startOptions) => startWorkers(database, startOptions),
+    stopWorker: (id) => stopWorker(database, id),
+    cleanupWorkers: (cleanupOptions) => cleanupWorkers(database, cleanupOptions),
     createJobLogger(jobId) {
       const logger = createOutsideLogger(database, checkJobId(jobId), options.onError ?? (() => {}))
       parts.push({ stop: () => logger.flush() })

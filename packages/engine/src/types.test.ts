@@ -1,6 +1,6 @@
 import { describe, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import { defineTask, type Job, type Task, type Trunkline } from './index.ts'
+import { defineTask, type Job, type Middleware, type Task, type Trunkline } from './index.ts'
 
 const resize = defineTask('image.resize', {
   input: z.object({ url: z.url(), width: z.coerce.number().default(100) }),
@@ -26,6 +26,27 @@ describe('types from end to end', () => {
       expectTypeOf(await enqueue('by.name', { anything: true })).toEqualTypeOf<Job>()
     }
     expectTypeOf(use).toBeFunction()
+  })
+
+  test('a batch knows the input of each job, and its array is the results', () => {
+    const index = defineTask('search.index', {
+      input: z.object({ id: z.number() }),
+      batch: { size: 10 },
+      async runBatch({ jobs }) {
+        expectTypeOf(jobs[0]?.input).toEqualTypeOf<{ id: number } | undefined>()
+        return jobs.map((j) => ({ indexed: j.input.id }))
+      },
+    })
+    expectTypeOf(index).toEqualTypeOf<Task<{ id: number }, { indexed: number }>>()
+    defineTask('quiet', { runBatch: ({ jobs }) => jobs[0]?.complete() })
+    // @ts-expect-error one handler, not two
+    const both = () => defineTask('both', { run: () => 1, runBatch: () => [] })
+    expectTypeOf(both).toBeFunction()
+  })
+
+  test('a middleware sees the context of a job or of a batch', () => {
+    const named: Middleware = async (context, next) => ('jobs' in context ? context.task : context.job.task) && (await next())
+    expectTypeOf(named).toBeFunction()
   })
 
   test('a task without a schema takes every JSON value', () => {

@@ -1,6 +1,6 @@
 import { formatDuration } from '@trunkline/contract'
 import type { KeeperEvent, WorkerEvent } from '@trunkline/engine'
-import { plain } from './print.ts'
+import { plain, sizeText } from './print.ts'
 import type { SupervisorEvent } from './supervisor.ts'
 
 /** The one place where events become sentences. Null = not worth a line. */
@@ -15,6 +15,8 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): st
       return `the ${event.name} process ${event.pid} ended (${event.signal ?? `code ${event.code}`})`
     case 'restarting':
       return `starting the ${event.name} again${event.afterMs > 0 ? ` in ${formatDuration(event.afterMs)}` : ''}`
+    case 'retired':
+      return `the ${event.name} was asked to stop and is not started again`
     case 'stopping':
       return `stopping the ${event.name}`
     case 'worker_started':
@@ -29,6 +31,10 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): st
       return `worker ${event.workerId} stops; ${event.running} jobs are running`
     case 'worker_stopped':
       return `worker ${event.workerId} has stopped`
+    case 'worker_asked_to_stop':
+      return `worker ${event.workerId} was asked to stop`
+    case 'worker_recycling':
+      return `worker ${event.workerId} uses ${sizeText(event.rssBytes)}, above its limit of ${sizeText(event.limitBytes)}; it drains and asks to be replaced`
     case 'worker_lost':
       return `worker ${event.workerId} was taken for dead and registers anew`
     case 'job_ended':

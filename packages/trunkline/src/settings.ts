@@ -47,6 +47,10 @@ const schema = z.strictObject({
     .strictObject({
       concurrency: count(1, 1000).default(5),
       queues: names.optional(),
+      tasks: names.optional(),
+      singleton: z.string().regex(namePattern, 'a name of A-Z a-z 0-9 _ . : / -').optional(),
+      /** MB of resident memory. */
+      memoryLimit: count(32, 1_000_000).optional(),
       heartbeat: duration.default(10_000),
       grace: duration.default(5000),
       drain: duration.default(60_000),

@@ -10,7 +10,7 @@ import {
   stopOne,
 } from './supervisor/child.ts'
 
-export { type ChildSpec, replaceMe, type SupervisorEvent } from './supervisor/child.ts'
+export { type ChildSpec, replaceMe, retireMe, type SupervisorEvent } from './supervisor/child.ts'
 
 /** Options of {@link createSupervisor}. */
 export interface SupervisorOptions {
@@ -33,6 +33,10 @@ export interface Supervisor {
   startChild(name: string): Promise<void>
   /** Like `stop`, for one; it stays stopped until it is started again. @throws `invalid_option` for an unknown name */
   stopChild(name: string): Promise<void>
+  /** Takes a child in and starts it, like `startChild`. @throws `invalid_option` for a name that is taken, and what `start` throws */
+  add(spec: ChildSpec): Promise<void>
+  /** Stops a child and forgets it; an unknown name is fine. */
+  remove(name: string): Promise<void>
   /** Stops it, then starts it. @throws what `startChild` throws */
   restart(name: string): Promise<void>
   status(): ChildStatus[]
@@ -61,6 +65,18 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     stop,
     startChild,
     stopChild,
+    async add(spec) {
+      if (children.has(spec.name)) {
+        throw new TrunklineError('invalid_option', { field: 'name', received: spec.name, allowed: 'a name that is not taken' })
+      }
+      children.set(spec.name, newChild(spec))
+      await startChild(spec.name)
+    },
+    async remove(name) {
+      if (!children.has(name)) return
+      await stopChild(name)
+      children.delete(name)
+    },
     async restart(name) {
       await stopChild(name)
       await startChild(name)

@@ -139,6 +139,22 @@ export const errorTable = {
     sentence: 'this worker has no handler for the task "{received}"',
     hint: 'Deploy a worker that serves it.',
   },
+  // workers and who runs them
+  singleton_taken: {
+    status: 409,
+    sentence: 'the singleton "{received}" is held by {holder} since {since}; it was heard of {beat} ago',
+    hint: 'Stop that one (trunkline workers stop), or wait until it is stale: it is replaced then.',
+  },
+  worker_not_found: {
+    status: 404,
+    sentence: 'there is no live worker {received}',
+    hint: 'See who is there: trunkline workers.',
+  },
+  no_supervisor: {
+    status: 409,
+    sentence: 'no process that keeps workers running is there{received}',
+    hint: 'Start one with: npm start (trunkline up).',
+  },
   // the database
   database_unavailable: {
     status: 503,

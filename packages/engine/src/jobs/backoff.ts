@@ -32,7 +32,7 @@ const curves: Record<BackoffCurve, (base: number, attempt: number) => number> = 
  * @throws `invalid_option`, `invalid_duration`
  * @example readBackoff('exponential')(3, error, 0.5) // 4000
  */
-export function readBackoff(option: BackoffOption = 'exponential'): BackoffFunction {
+export function readBackoff(option: BackoffOption = 'exponential', field = 'retry.backoff'): BackoffFunction {
   if (typeof option === 'function') {
     return (attempt, error) => toMilliseconds(option(attempt, error), 'backoff()')
   }
@@ -43,12 +43,11 @@ export function readBackoff(option: BackoffOption = 'exponential'): BackoffFunct
     jitter = 0.25,
   } = typeof option === 'string' ? { curve: option } : option
   const shape = Object.hasOwn(curves, curve) ? curves[curve] : undefined
-  if (!shape)
-    throw new TrunklineError('invalid_option', { field: 'retry.backoff', received: show(curve), allowed: Object.keys(curves).join(', ') })
+  if (!shape) throw new TrunklineError('invalid_option', { field, received: show(curve), allowed: Object.keys(curves).join(', ') })
   if (!(jitter >= 0 && jitter <= 1))
-    throw new TrunklineError('invalid_option', { field: 'retry.backoff.jitter', received: show(jitter), allowed: '0 to 1' })
-  const base = toMilliseconds(delay, 'retry.backoff.delay')
-  const most = toMilliseconds(maxDelay, 'retry.backoff.maxDelay')
+    throw new TrunklineError('invalid_option', { field: `${field}.jitter`, received: show(jitter), allowed: '0 to 1' })
+  const base = toMilliseconds(delay, `${field}.delay`)
+  const most = toMilliseconds(maxDelay, `${field}.maxDelay`)
   return (attempt, _error, random) => {
     const wait = Math.min(shape(base, attempt), most)
     return Math.round(wait * (1 - jitter / 2 + jitter * random))

@@ -1,8 +1,11 @@
+import { TrunklineError } from '@trunkline/contract'
 import { numbers, texts } from '../postgres/arrays.ts'
+import type { Database, Queryable } from '../postgres/database.ts'
 import type { Link } from '../postgres/link.ts'
 import { statement } from '../postgres/statement.ts'
 
 const completeStatement = statement(import.meta.url, 'complete.sql')
+const assertStatement = statement(import.meta.url, 'assert-lease.sql')
 const verdictStatement = statement(import.meta.url, 'verdict.sql')
 
 /** How jobs end, as stored. */
@@ -24,8 +27,7 @@ export interface Completion {
   readonly error: string | null
 }
 
-/** Ends jobs for good; answers how many were still ours to end. */
-export async function complete(link: Link, workerId: number, ends: readonly Completion[]): Promise<number> {
+function completionValues(workerId: number, ends: readonly Completion[]): unknown[] {
   const now = performance.now()
   const n = ends.length
   const leases = new Array<number>(n)
@@ -49,7 +51,7 @@ export async function complete(link: Link, workerId: number, ends: readonly Comp
     results ||= end.result !== null
     errors ||= end.error !== null
   }
-  const rows = await link.run(completeStatement, [
+  return [
     workerId,
     numbers(leases),
     numbers(ids),
@@ -60,8 +62,35 @@ export async function complete(link: Link, workerId: number, ends: readonly Comp
     numbers(tasks),
     results ? texts(ends.map((e) => e.result)) : null,
     errors ? texts(ends.map((e) => e.error)) : null,
-  ])
+  ]
+}
+
+/** Ends jobs for good; answers how many were still ours to end. */
+export async function complete(link: Link, workerId: number, ends: readonly Completion[]): Promise<number> {
+  const rows = await link.run(completeStatement, completionValues(workerId, ends))
   return rows[0]?.[0] as number
+}
+
+/**
+ * Ends one job in the caller's transaction. The fence is asked first by a statement that raises, so that a transaction which
+ * has lost its job cannot be committed by mistake.
+ * @throws `lease_lost`
+ */
+export async function completeIn(database: Database, tx: Queryable, workerId: number, end: Completion): Promise<void> {
+  const txMs = await assertLease(database, tx, end.id, end.leaseId)
+  // ages count back from the start of the transaction, because that is what now() says in it
+  const shifted = { ...end, startedAt: end.startedAt + txMs, endedAt: end.endedAt + txMs }
+  const [row] = await database.run(completeStatement, completionValues(workerId, [shifted]), tx)
+  if (row?.n !== 1) throw new TrunklineError('lease_lost', { job: end.id })
+}
+
+/**
+ * Holds the fence of a job until the caller's transaction ends; answers for how long that has been open, in ms.
+ * @throws `lease_lost`
+ */
+export async function assertLease(database: Database, tx: Queryable, id: number, leaseId: number): Promise<number> {
+  const [row] = await database.run(assertStatement, [id, leaseId], tx)
+  return row.open_ms
 }
 
 /** Of these jobs, which did this worker itself end or put back before? The others were taken from it. */

@@ -1,4 +1,5 @@
 import { isTrunklineError, limits } from '@trunkline/contract'
+import { fingerprint } from './fingerprint.ts'
 
 /** A stored error, as the API shows it. */
 export interface JobError {
@@ -11,6 +12,8 @@ export interface JobError {
   hint?: string
   /** Why the job ended: attempts_used, fatal, crash_limit, timeout. */
   reason?: string
+  /** The same for failures of the same cause: 16 hexadecimal digits. */
+  fingerprint?: string
 }
 
 function clean(value: unknown, most: number): string {
@@ -51,4 +54,12 @@ export function errorJson(error: unknown, extra: Partial<JobError> = {}): JobErr
   const hint = read(error, 'hint')
   if (typeof hint === 'string') result.hint = clean(hint, 1000)
   return { ...result, ...extra }
+}
+
+/** {@link errorJson} of a failed try of `task`, with the fingerprint of its cause. */
+export function failedJson(error: unknown, task: string, extra: Partial<JobError> = {}): JobError {
+  const json = errorJson(error, extra)
+  const constraint = error !== null && typeof error === 'object' ? read(error, 'constraint') : undefined
+  const parts = typeof constraint === 'string' ? { ...json, constraint } : json
+  return { ...json, fingerprint: fingerprint(task, parts) }
 }

@@ -2,7 +2,7 @@ import { endReasons, type JobState, jobStates, pendingReasons, show, TrunklineEr
 import { texts } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'
 import { type Statement, statement } from '../postgres/statement.ts'
-import { checkKeys, checkName } from './define-task.ts'
+import { checkKeys, checkName } from './check-options.ts'
 import { readTags, readTime } from './enqueue.ts'
 import { jsonText } from './json-text.ts'
 import { checkJobId, type KnownTask, type Names } from './names.ts'

@@ -1,12 +1,12 @@
 -- Ends tries without ending the jobs, in mixed kinds: 1 failed (retry, or the end when the attempts are used up), 2 snoozed,
 -- 3 handed back untouched. A job whose cancellation was asked for ends as cancelled instead.
 -- $1 worker int  $2 lease int8[]  $3 id int8[]  $4 kind int2[]  $5 delay in ms int8[]  $6 age in µs since the start int8[]
--- $7 duration in µs int8[]  $8 error jsonb[]
+-- $7 duration in µs int8[]  $8 error jsonb[]  $9 failed tries allowed int2[], null = what the job says
 with l as materialized (
     select id, ids, attempts from trunkline.lease where id = any(array(select distinct unnest($2::bigint[]))) and worker_id = $1 for update),
   x as materialized (
-    select * from unnest($2::bigint[], $3::bigint[], $4::int2[], $5::bigint[], $6::bigint[], $7::bigint[], $8::jsonb[])
-      x(lease, id, kind, delay, age, dur, error)),
+    select * from unnest($2::bigint[], $3::bigint[], $4::int2[], $5::bigint[], $6::bigint[], $7::bigint[], $8::jsonb[], $9::int2[])
+      x(lease, id, kind, delay, age, dur, error, allowed)),
   o as materialized (select l.id lease, u.id, u.a from l, unnest(l.ids, l.attempts) u(id, a)),
   v as materialized (select x.*, o.a from o join x on x.id = o.id and x.lease = o.lease),
   k as materialized (
@@ -17,8 +17,8 @@ with l as materialized (
   j as materialized (
     select v.*, j.task_id, coalesce(m.queue_id, j.queue_id) q, cw.id is not null cancelled, cw.by_whom,
       -- a crash raises the attempt number but spends none of the policy: only failed tries (kind 1) count
-      v.kind = 1 and v.a + 1 >= j.max_attempts
-        and 1 + (select count(*) from trunkline.attempt t where t.id = v.id and t.kind = 1) >= j.max_attempts used_up,
+      v.kind = 1 and v.a + 1 >= coalesce(v.allowed, j.max_attempts)
+        and 1 + (select count(*) from trunkline.attempt t where t.id = v.id and t.kind = 1) >= coalesce(v.allowed, j.max_attempts) used_up,
       -- whatever else happens to it, a job that crashed twice stays in the isolation lane until it ends
       case when v.a >= 2 and (select count(*) from trunkline.attempt t where t.id = v.id and t.kind = 2) >= 2 then 32767 else coalesce(m.priority, j.priority) end::int2 lane
     -- look-ups row by row, whatever joins are pinned for the rest: a hash join would read all of job

@@ -18,6 +18,8 @@ export interface GivenUp {
   readonly endedAt: number
   /** JSON text. */
   readonly error: string | null
+  /** Failed tries allowed, where a rule of the task says another number than the job. */
+  readonly allowed?: number | null
 }
 
 /** What became of them. */
@@ -42,6 +44,7 @@ export async function giveUp(link: Link, workerId: number, tries: readonly Given
     column((t) => Math.round((now - t.startedAt) * 1000)),
     column((t) => Math.round((t.endedAt - t.startedAt) * 1000)),
     texts(tries.map((t) => t.error)),
+    numbers(tries.map((t) => t.allowed ?? null)),
   ])
   return { n: row?.[0] ?? 0, final: row?.[1] ?? 0, cancelled: row?.[2] ?? 0 }
 }

@@ -1,7 +1,8 @@
 import { didYouMean, show, TrunklineError } from '@trunkline/contract'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
-import { checkName, type Task } from './define-task.ts'
+import { checkName } from './check-options.ts'
+import type { Task } from './define-task.ts'
 
 const publish = statement(import.meta.url, 'publish-task.sql')
 const findTask = statement(import.meta.url, 'find-task.sql')

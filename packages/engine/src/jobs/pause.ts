@@ -1,7 +1,7 @@
 import { type Duration, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
-import { checkKeys, checkName } from './define-task.ts'
+import { checkKeys, checkName } from './check-options.ts'
 import { readTime } from './enqueue.ts'
 import type { Names } from './names.ts'
 

@@ -170,6 +170,7 @@ describe.each(['never analysed', 'analysed'])(`a backlog of 1 M jobs, %s`, (stat
         same(n, 10),
         same(n, 5),
         new Array(n).fill('{"message":"x"}'),
+        same(n, 'NULL'),
       ]),
     )
   })
@@ -181,7 +182,7 @@ describe.each(['never analysed', 'analysed'])(`a backlog of 1 M jobs, %s`, (stat
   test('recover', async () => {
     const { worker } = await claimSome()
     await db.rows(`update trunkline.worker set beat = '-infinity' where id = $1`, [worker])
-    expectLean(await planOf('walk', load('recover.sql'), ['30 s', 3]))
+    expectLean(await planOf('walk', load('recover.sql'), ['30 s', 3, null]))
     await db.rows(`update trunkline.worker set beat = now() where id = $1`, [worker])
   })
 

@@ -1,6 +1,9 @@
 -- Gives back leases of a worker that it does not know of: claims whose answer was lost.
 -- $1 worker int  $2 known leases int8[]  $3 older than interval
-with dl as (delete from trunkline.lease where worker_id = $1 and not id = any($2::bigint[]) and at < now() - $3::interval returning *),
+-- One that an open transaction of a handler holds waits for a later look.
+with ll as materialized (
+    select id from trunkline.lease where worker_id = $1 and not id = any($2::bigint[]) and at < now() - $3::interval for update skip locked),
+  dl as (delete from trunkline.lease where id = any(array(select id from ll)) returning *),
   o as materialized (select u.id, u.a from dl, unnest(dl.ids, dl.attempts) u(id, a)),
   j as materialized (
     select o.*, coalesce(m.queue_id, j.queue_id) q,

@@ -2,14 +2,17 @@
 -- gets a crash row and the next attempt number; prefetched ones go back unchanged. From the second crash a job waits in the
 -- isolation lane (32767); the third crash ends it when it was alone in its lease. Where a dead worker had recorded nothing,
 -- its open jobs go unchanged to the isolation lane: one of them may have killed it within its first second.
--- $1 stale after interval  $2 crashes that end a job int
-with dead as materialized (select id, running from trunkline.worker where beat < now() - $1::interval for update skip locked),
-  -- a lease without a worker cannot come from a claim; it is taken over all the same, should a row ever be deleted by hand
-  dl as (delete from trunkline.lease e where worker_id = any(array(select id from dead))
-    or not exists (select from trunkline.worker w where w.id = e.worker_id) returning *),
+-- $1 stale after interval  $2 crashes that end a job int  $3 only these workers int[], null = all
+with dead as materialized (
+    select * from trunkline.worker where beat < now() - $1::interval and ($3::int[] is null or id = any($3::int[])) for update skip locked),
+  -- a lease that an open transaction holds (assert_lease, a completion in the handler's own) is left to a later sweep, which
+  -- finds it as a lease without a worker: nobody else's recovery waits for that transaction
+  ll as materialized (select id from trunkline.lease e where worker_id = any(array(select id from dead))
+    or not exists (select from trunkline.worker w where w.id = e.worker_id) for update skip locked),
+  dl as (delete from trunkline.lease where id = any(array(select id from ll)) returning *),
   o as materialized (
-    select dl.worker_id, dl.at, cardinality(dl.ids) = 1 alone, u.id, u.a, cardinality(dl.ids) = 1 or coalesce(u.id = any(dead.running), false) started
-    from dl left join dead on dead.id = dl.worker_id, unnest(dl.ids, dl.attempts) u(id, a)),
+    select dl.worker_id, dl.at, cardinality(dl.ids) = 1 alone, u.id, u.a, cardinality(dl.ids) = 1 or coalesce(u.id = any(coalesce(dead.running, past.running)), false) started
+    from dl left join dead on dead.id = dl.worker_id left join trunkline.worker_past past on past.id = dl.worker_id, unnest(dl.ids, dl.attempts) u(id, a)),
   j as materialized (
     select o.*, j.task_id, coalesce(m.queue_id, j.queue_id) q, coalesce(m.priority, j.priority) p, cw.id is not null cancelled, cw.by_whom,
       not bool_or(o.started) over (partition by o.worker_id) nothing_known,
@@ -33,6 +36,8 @@ with dead as materialized (select id, running from trunkline.worker where beat <
     from (select *, a + started::int na, (row_number() over (partition by q, lane, a + started::int order by id) - 1) / 100 b from z where not cancelled and not poison) y
     group by q, lane, na, b),
   wk as (delete from trunkline.worker where id = any(array(select id from dead))),
+  wp as (insert into trunkline.worker_past(id, name, host, pid, version, started_at, how, concurrency, queues, tasks, singleton, running)
+    select id, name, host, pid, version, started_at, 'lost', concurrency, queues, tasks, singleton, running from dead),
   id as (delete from trunkline.idle i where worker_id = any(array(select id from dead))
     or not exists (select from trunkline.worker w where w.id = i.worker_id)),
   sd as (insert into trunkline.stat_delta

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { testDatabase } from '../../../../test/support/database.ts'
 import { type Claim, claim, isolationLane, lanesOf } from './claim.ts'
+import { verdict } from './complete.ts'
 import { defineTask } from './define-task.ts'
 import { reclaim, recover } from './recover.ts'
 
@@ -123,6 +124,15 @@ test('a worker that was given up and does not know it yet claims nothing', async
   await die(dead, [])
   await expect(claimBy(dead, 1)).rejects.toThrow('nothing to claim')
   expect((await claimBy(await newWorker(), 1)).jobs).toHaveLength(1)
+})
+
+test('the crash row names the dead worker, which is not told that it ended the job itself', async () => {
+  const job = await trunkline.enqueue(noop, {}, { queue })
+  const dead = await newWorker()
+  await claimBy(dead, 1)
+  await die(dead, [job.id])
+  expect(await crashes(job.id)).toBe(1)
+  expect(await verdict(link, dead, [Number(job.id)])).toEqual(new Set())
 })
 
 test('a lease whose worker row was deleted by hand is taken over', async () => {

@@ -1,3 +1,4 @@
+import { numbers } from '../postgres/arrays.ts'
 import type { Link } from '../postgres/link.ts'
 import { statement } from '../postgres/statement.ts'
 
@@ -16,9 +17,10 @@ export interface Recovered {
 /**
  * Takes over what workers held that have not been heard of for `staleMs`, by the crash rules of docs/guarantees.md.
  * @param crashLimit crashes that end a job
+ * @param only look at these workers alone; default: all
  */
-export async function recover(link: Link, staleMs: number, crashLimit: number): Promise<Recovered> {
-  const [row] = await link.run(recoverStatement, [`${staleMs} milliseconds`, crashLimit])
+export async function recover(link: Link, staleMs: number, crashLimit: number, only: number[] | null = null): Promise<Recovered> {
+  const [row] = await link.run(recoverStatement, [`${staleMs} milliseconds`, crashLimit, only && numbers(only)])
   return { jobs: row?.[0] ?? 0, poisoned: row?.[1] ?? 0, workers: row?.[2] ?? [] }
 }
 

@@ -3,7 +3,7 @@ import { numbers, texts } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
 import { answerOf, type JobAnswer, refusal } from './answers.ts'
-import { checkKeys, checkPriority } from './define-task.ts'
+import { checkKeys, checkPriority } from './check-options.ts'
 import { readTags, readTime } from './enqueue.ts'
 import { checkJobId, type Names } from './names.ts'
 

@@ -8,6 +8,7 @@ import { recover } from '../jobs/recover.ts'
 import type { Database } from '../postgres/database.ts'
 import { createLink, type Link } from '../postgres/link.ts'
 import { statement } from '../postgres/statement.ts'
+import { forgetWorkers } from './forget-workers.ts'
 import { checkHealth, type HealthWarning } from './health.ts'
 import { createRetention, type Removed, type RetentionOptions } from './retention.ts'
 
@@ -91,6 +92,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     { name: 'health', everyMs: 60_000, dueAt: 0, run: lookAtHealth },
     { name: 'retention', everyMs: 600_000, dueAt: 0, run: removeHistory },
     { name: 'compaction', everyMs: 3_600_000, dueAt: 0, run: compact },
+    { name: 'past workers', everyMs: 600_000, dueAt: 0, run: () => forgetWorkers(link).then(() => undefined) },
   ]
 
   async function promoteDue(): Promise<number> {

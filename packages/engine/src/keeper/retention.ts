@@ -1,5 +1,5 @@
 import { type Duration, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
-import { checkKeys, checkName } from '../jobs/define-task.ts'
+import { checkKeys, checkName } from '../jobs/check-options.ts'
 import { rangeSize } from '../jobs/partitions.ts'
 import { numbers } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'

@@ -6,7 +6,7 @@ import { createFeedback, type Feedback, type FeedbackProgress, type LogLine } fr
 
 const writeStatement = statement(import.meta.url, 'write-feedback.sql')
 
-/** Whose feedback it is. */
+/** Whose feedback it is. Its lease is read each time: it may get another one. */
 export interface FeedbackOwner {
   readonly id: number
   readonly leaseId: number
@@ -19,6 +19,11 @@ export interface FeedbackWriter {
   open(owner: FeedbackOwner): Feedback
   /** Stores what is left of this execution, before its end is stored: afterwards the fence would refuse it. */
   settle(feedback: Feedback): Promise<void>
+  /** Stores what was said so far, and keeps what follows until `release`: its lease is about to change or to be locked. */
+  hold(feedback: Feedback): Promise<void>
+  release(feedback: Feedback): void
+  /** Forgets what is left of this execution: its end is stored already. */
+  drop(feedback: Feedback): void
   /** Stores everything. */
   flush(): Promise<void>
   stop(): Promise<void>
@@ -49,6 +54,7 @@ export function createFeedbackWriter(options: FeedbackWriterOptions): FeedbackWr
   const { link, onRefused, onError, everyMs = 100 } = options
   const owners = new Map<Feedback, FeedbackOwner>()
   const dirty = new Set<Feedback>()
+  const held = new Set<Feedback>()
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> = Promise.resolve()
 
@@ -62,6 +68,8 @@ export function createFeedbackWriter(options: FeedbackWriterOptions): FeedbackWr
   function take(): Batch {
     const batch: Batch = { owners: [], lines: [], progress: [] }
     for (const feedback of dirty) {
+      if (held.has(feedback)) continue
+      dirty.delete(feedback)
       const owner = owners.get(feedback)
       if (!owner) continue
       batch.owners.push(owner)
@@ -69,7 +77,6 @@ export function createFeedbackWriter(options: FeedbackWriterOptions): FeedbackWr
       const progress = feedback.takeProgress()
       if (progress) batch.progress.push({ owner, progress })
     }
-    dirty.clear()
     return batch
   }
 
@@ -133,6 +140,20 @@ export function createFeedbackWriter(options: FeedbackWriterOptions): FeedbackWr
     async settle(feedback) {
       if (dirty.has(feedback)) await flush()
       else await writing
+      owners.delete(feedback)
+    },
+    async hold(feedback) {
+      if (dirty.has(feedback)) await flush()
+      held.add(feedback)
+      await writing
+    },
+    release(feedback) {
+      held.delete(feedback)
+      if (dirty.has(feedback)) plan()
+    },
+    drop(feedback) {
+      held.delete(feedback)
+      dirty.delete(feedback)
       owners.delete(feedback)
     },
     flush,

@@ -7,6 +7,10 @@ export type WorkerEvent =
   | { type: 'schema_too_new'; workerId: number; applied: number; known: number }
   | { type: 'worker_stopping'; workerId: number; running: number }
   | { type: 'worker_stopped'; workerId: number }
+  /** Somebody asked for its end: `trunkline workers stop`, `stopWorker`. */
+  | { type: 'worker_asked_to_stop'; workerId: number }
+  /** Its memory is above its limit: it drains and asks to be replaced. */
+  | { type: 'worker_recycling'; workerId: number; rssBytes: number; limitBytes: number }
   /** Others took this process for dead; it has registered anew. */
   | { type: 'worker_lost'; workerId: number }
   | { type: 'job_started'; jobId: string; task: string; attempt: number }

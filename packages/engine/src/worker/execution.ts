@@ -3,6 +3,8 @@ import { type ClaimedJob, isolationLane } from '../jobs/claim.ts'
 import type { RunningJob, Task, TaskContext } from '../jobs/define-task.ts'
 import type { Feedback } from '../log/feedback.ts'
 import type { FeedbackWriter } from '../log/feedback-writer.ts'
+import type { Queryable } from '../postgres/database.ts'
+import type { Fence } from './fence.ts'
 
 /** Why an execution was told to end. */
 export type AbortWhy = 'cancelled' | 'timeout' | 'lease_lost' | 'stopping'
@@ -10,24 +12,48 @@ export type AbortWhy = 'cancelled' | 'timeout' | 'lease_lost' | 'stopping'
 /** How a handler ended: it returned, it threw, or its grace was over. */
 export type Settled = { how: 'returned'; value: unknown } | { how: 'threw'; error: unknown } | { how: 'abandoned' }
 
-/** One execution of a job in one slot. */
+/** What an execution needs of its worker. */
+export interface ExecutionParts {
+  /** Name of its queue. */
+  queue: string
+  writer: FeedbackWriter
+  fence: Fence
+}
+
+/** One execution of a job. */
 export class Execution {
   readonly job: ClaimedJob
   readonly task: Task
   readonly startedAt = performance.now()
-  readonly #queue: string
-  readonly #writer: FeedbackWriter
+  /** The lease that holds it now. */
+  leaseId: number
+  /** Is it alone in its lease, because a transaction of the handler locks it? */
+  ownLease = false
+  /** What the handler completed it with in its own transaction, JSON text; whether that was committed is another question. */
+  ownResult: { result: string | null } | null = null
+  readonly #parts: ExecutionParts
   #feedback: Feedback | null = null
   #controller: AbortController | null = null
   #aborted: { why: AbortWhy; error: TrunklineError } | null = null
   #timers: NodeJS.Timeout[] = []
   #settle: ((settled: Settled) => void) | null = null
+  #onAbort: (() => void) | null = null
+  #over = false
 
-  constructor(job: ClaimedJob, task: Task, queue: string, writer: FeedbackWriter) {
+  constructor(job: ClaimedJob, task: Task, parts: ExecutionParts) {
     this.job = job
     this.task = task
-    this.#queue = queue
-    this.#writer = writer
+    this.leaseId = job.leaseId
+    this.#parts = parts
+  }
+
+  get id(): number {
+    return this.job.id
+  }
+
+  /** Executions of the job before this one. */
+  get attempt(): number {
+    return this.job.attempt
   }
 
   /** Why it was told to end, or null. */
@@ -43,8 +69,12 @@ export class Execution {
     return this.#feedback
   }
 
+  get fence(): Fence {
+    return this.#parts.fence
+  }
+
   get log(): Feedback {
-    this.#feedback ??= this.#writer.open(this.job)
+    this.#feedback ??= this.#parts.writer.open(this)
     return this.#feedback
   }
 
@@ -58,23 +88,37 @@ export class Execution {
 
   /** The job as its handler sees it. */
   describe(): RunningJob {
-    const { id, leaseId, priority } = this.job
+    const { id, priority } = this.job
     return {
       id: String(id),
       task: this.task.name,
-      queue: this.#queue,
+      queue: this.#parts.queue,
       priority: priority === isolationLane ? 0 : -priority,
-      leaseId: String(leaseId),
+      leaseId: String(this.leaseId),
     }
   }
 
-  /** Runs the handler; resolves when it ends or is abandoned. */
-  run(input: unknown): Promise<Settled> {
-    return new Promise((resolve) => {
-      this.#settle = resolve
+  /** Makes what its handler is given. */
+  context(input: unknown): TaskContext<unknown> {
+    return new Context(this, input)
+  }
+
+  /** Has it ended? */
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** Runs `call`; resolves when it has ended, together with the transactions that it fenced, or is abandoned. */
+  run(call: () => unknown): Promise<Settled> {
+    return new Promise((settle) => {
+      this.#settle = settle
+      const resolve = (settled: Settled) => {
+        if (this.ownLease) void this.fence.ended(this, () => this.#over).then(() => settle(settled))
+        else settle(settled)
+      }
       let running: unknown
       try {
-        running = this.task.run(new Context(this, input))
+        running = call()
       } catch (error) {
         return resolve({ how: 'threw', error })
       }
@@ -87,12 +131,19 @@ export class Execution {
     })
   }
 
+  /** For one of a batch: `settle` is told when it is abandoned, `onAbort` when it is told to end. */
+  watch(settle: (settled: Settled) => void, onAbort: () => void): void {
+    this.#settle = settle
+    this.#onAbort = onAbort
+  }
+
   /** Tells the handler to end; when it has not done so within the grace, it is abandoned. The first reason stays. */
   abort(why: AbortWhy, error: TrunklineError, graceMs: number): void {
     if (this.#aborted) return
     this.#aborted = { why, error }
     this.#controller?.abort(error)
     this.after(graceMs, () => this.#settle?.({ how: 'abandoned' }))
+    this.#onAbort?.()
   }
 
   /** Runs `work` after `ms` unless the execution has ended by then. */
@@ -102,9 +153,11 @@ export class Execution {
 
   /** No timer of it may fire any more. */
   end(): void {
+    this.#over = true
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.length = 0
     this.#settle = null
+    this.#onAbort = null
   }
 }
 
@@ -115,6 +168,15 @@ class Context implements TaskContext<unknown> {
   constructor(execution: Execution, input: unknown) {
     this.#execution = execution
     this.input = input
+  }
+  // functions of their own, because handlers take them out of the context as they take out the logger
+  get complete(): (tx: Queryable, result?: unknown) => Promise<void> {
+    const execution = this.#execution
+    return (tx, result) => execution.fence.complete(execution, tx, result)
+  }
+  get assertLease(): (tx: Queryable) => Promise<void> {
+    const execution = this.#execution
+    return (tx) => execution.fence.assert(execution, tx)
   }
   get job(): RunningJob {
     return this.#execution.describe()

@@ -5,20 +5,21 @@ import { connectToPrimary } from '../postgres/primary.js'
 
 /**
  * The thread that keeps a worker alive in the eyes of the database, whatever its handlers do to the event loop.
- * @typedef {{ servers: import('../postgres/primary.js').Servers, applicationName: string, memory: SharedArrayBuffer, slots: number, everyMs: number,
+ * @typedef {{ servers: import('../postgres/primary.js').Servers, applicationName: string, memory: SharedArrayBuffer, slots: number, slotLength: number, everyMs: number,
  *   beatSql: string, giveUpSql: string, leaveSql: string, graceMs: number, killProcess: boolean, timeoutError: string }} ThreadData
  */
 const data = /** @type {ThreadData} */ (workerData)
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
-const fields = 4
 const view = new Float64Array(data.memory)
-const tickAt = data.slots * fields
+const tickAt = data.slots * data.slotLength
 const lookEveryMs = Math.min(250, data.everyMs)
 
 /** @type {import('pg').Client | null} */
 let client = null
-let state = 'running'
+let state = 'starting'
 let beating = false
+/** Somebody wants another beat at once. */
+let again = false
 let lastBeat = 0
 let loopLag = 0
 let cpu = process.cpuUsage()
@@ -34,9 +35,13 @@ let stopped = false
 function entries() {
   const found = []
   for (let slot = 0; slot < data.slots; slot++) {
-    const at = slot * fields
-    const id = view[at] ?? 0
-    if (id > 0) found.push({ id, leaseId: view[at + 1] ?? 0, since: view[at + 2] ?? 0, deadline: view[at + 3] ?? 0 })
+    const first = slot * data.slotLength
+    const since = view[first] ?? 0
+    const deadline = view[first + 1] ?? 0
+    for (let at = first + 3; at < first + 3 + 2 * (view[first + 2] ?? 0); at += 2) {
+      const id = view[at] ?? 0
+      if (id > 0) found.push({ id, leaseId: view[at + 1] ?? 0, since, deadline })
+    }
   }
   return found
 }
@@ -73,6 +78,7 @@ function load() {
 }
 
 async function beat() {
+  again = beating
   if (beating) return
   beating = true
   const running = entries().map((e) => e.id)
@@ -92,17 +98,27 @@ async function beat() {
     loopLag = 0
     if (rowCount === 0) {
       if (workerId === view[tickAt + 1]) port.postMessage({ type: 'lost', workerId })
-    } else if (rows[0].wanted) {
-      const ids = rows[0].wanted.map(Number)
-      for (const id of ids) if (!wanted.has(id)) wanted.set(id, Date.now())
-      port.postMessage({ type: 'cancel', ids })
-    } else wanted.clear()
+    } else hear(rows[0])
   } catch (error) {
     dropConnection()
     port.postMessage({ type: 'error', message: error instanceof Error ? error.message : String(error) })
   } finally {
     beating = false
+    if (again && !stopped) void beat()
   }
+}
+
+/**
+ * What the database answered to a beat.
+ * @param {{ wanted: string[] | null, stop_wanted: boolean }} row
+ */
+function hear(row) {
+  if (row.stop_wanted) port.postMessage({ type: 'stop' })
+  if (row.wanted) {
+    const ids = row.wanted.map(Number)
+    for (const id of ids) if (!wanted.has(id)) wanted.set(id, Date.now())
+    port.postMessage({ type: 'cancel', ids })
+  } else wanted.clear()
 }
 
 /**
@@ -125,6 +141,7 @@ async function giveUp(stuck) {
         `{${age}}`,
         `{${age}}`,
         [data.timeoutError],
+        '{NULL}',
       ])
     }
     if (!data.killProcess) return
@@ -164,7 +181,7 @@ function look() {
 
 const timer = setInterval(look, lookEveryMs)
 port.on('message', (message) => {
-  if (message.type === 'state') {
+  if (message.type === 'beat') {
     state = message.state
     void beat()
   } else if (message.type === 'stop') {

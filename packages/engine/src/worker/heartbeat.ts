@@ -3,7 +3,7 @@ import { errorJson } from '../jobs/error-json.ts'
 import { giveUpStatement } from '../jobs/give-up.ts'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
-import type { Slots } from './slots.ts'
+import { type Slots, slotLength } from './slots.ts'
 
 const beatStatement = statement(import.meta.url, 'beat.sql')
 const giveUpWorker = statement(import.meta.url, 'give-up-worker.sql')
@@ -11,8 +11,10 @@ const giveUpWorker = statement(import.meta.url, 'give-up-worker.sql')
 /** Signs of life from a thread of its own, on a connection of its own. */
 export interface Heartbeat {
   start(): void
-  /** Reports another state at once. */
+  /** Reports another state at once; before it is called, `starting`. */
   setState(state: 'running' | 'stopping'): void
+  /** Gives a sign of life at once, because its answer may have changed. */
+  beat(): void
   stop(): Promise<void>
 }
 
@@ -22,6 +24,8 @@ export interface HeartbeatOptions {
   name: string
   slots: Slots
   slotCount: number
+  /** Jobs that a slot may hold. */
+  batch: number
   everyMs: number
   graceMs: number
   /** End the process when a handler blocks the event loop past its grace; only where something restarts it. */
@@ -30,22 +34,32 @@ export interface HeartbeatOptions {
   /** The row of worker `workerId` is gone: others took this process for dead. */
   onLost: (workerId: number) => void
   onCancel: (ids: number[]) => void
+  /** Somebody asked this worker to stop; may be called again. */
+  onStopWanted: () => void
   onError: (error: Error) => void
 }
 
-type Message = { type: 'lost'; workerId: number } | { type: 'cancel'; ids: number[] } | { type: 'error'; message: string }
+type Message =
+  | { type: 'lost'; workerId: number }
+  | { type: 'cancel'; ids: number[] }
+  | { type: 'stop' }
+  | { type: 'error'; message: string }
 
 /** Makes the {@link Heartbeat} of a worker. */
 export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   const { database, slots } = options
   let thread: Thread | null = null
   let ticker: NodeJS.Timeout | undefined
+  let state = 'starting'
 
   function receive(message: Message): void {
     if (message.type === 'lost') options.onLost(message.workerId)
     else if (message.type === 'cancel') options.onCancel(message.ids)
+    else if (message.type === 'stop') options.onStopWanted()
     else options.onError(new Error(`heartbeat: ${message.message}`))
   }
+
+  const beat = () => thread?.postMessage({ type: 'beat', state })
 
   return {
     start() {
@@ -58,6 +72,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
           applicationName: `trunkline heartbeat ${options.name}`,
           memory: slots.memory,
           slots: options.slotCount,
+          slotLength: slotLength(options.batch),
           everyMs: options.everyMs,
           graceMs: options.graceMs,
           killProcess: options.killProcess,
@@ -72,7 +87,11 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       thread.on('error', (error) => options.onError(error as Error))
       thread.unref()
     },
-    setState: (state) => thread?.postMessage({ type: 'state', state }),
+    setState(next) {
+      state = next
+      beat()
+    },
+    beat,
     async stop() {
       clearInterval(ticker)
       const last = thread

@@ -1,123 +1,112 @@
-import { formatDuration, limits, TrunklineError } from '@trunkline/contract'
+import { formatDuration, TrunklineError } from '@trunkline/contract'
 import { checkPayload } from '../jobs/enqueue.ts'
-import { errorJson } from '../jobs/error-json.ts'
-import { FatalError, Snooze } from '../jobs/fate.ts'
-import { jsonText } from '../jobs/json-text.ts'
 import type { FeedbackWriter } from '../log/feedback-writer.ts'
+import { decide, type Fate } from './decide.ts'
 import type { WorkerEventListener } from './events.ts'
 import type { Execution, Settled } from './execution.ts'
+import type { FenceState } from './fence.ts'
+import { type Middleware, throughMiddleware } from './middleware.ts'
 
-/** How an execution ended; JSON texts, times of `performance.now()`. */
-export type End = { startedAt: number; endedAt: number; stuck: boolean } & (
-  | { how: 'completed'; result: string | null }
-  | { how: 'failed'; error: string }
-  | { how: 'cancelled' }
-  | { how: 'retrying' | 'snoozed' | 'handedBack'; delayMs: number; error: string | null }
-  /** The lease is lost: there is nothing to store. */
-  | { how: 'dropped' }
-)
-type Fate = End extends infer E ? (E extends End ? Omit<E, 'startedAt' | 'endedAt' | 'stuck'> : never) : never
+/** How an execution ended; times of `performance.now()`. */
+export type End = { startedAt: number; endedAt: number } & Fate
 
 /** What running needs from its worker. */
 export interface RunOptions {
   timeoutMs: number | null
   graceMs: number
+  middleware: readonly Middleware[]
   writer: FeedbackWriter
   emit: WorkerEventListener | undefined
+  /** Told of each job that ends. */
+  onEnd: (execution: Execution, end: End) => void
 }
 
-/** Runs one job to its end: parses and checks its payload, keeps its time, decides its fate. Never throws. */
-export async function runJob(execution: Execution, options: RunOptions): Promise<End> {
-  const { job, task, startedAt } = execution
-  const { emit } = options
-  emit?.({ type: 'job_started', jobId: String(job.id), task: task.name, attempt: job.attempt + 1 })
+/**
+ * Runs one job to its end: parses and checks its payload, keeps its time, decides its fate. Never throws.
+ * @returns whether its handler ignored its abort
+ */
+export async function runJob(execution: Execution, options: RunOptions): Promise<boolean> {
+  const { job, task } = execution
+  options.emit?.({ type: 'job_started', jobId: String(job.id), task: task.name, attempt: job.attempt + 1 })
   const settled = await handle(execution, options)
-  const endedAt = performance.now()
   const stuck = settled.how === 'abandoned'
-  if (stuck) emit?.({ type: 'handler_stuck', jobId: String(job.id), task: task.name, why: execution.aborted ?? '' })
-  const fate = decide(execution, settled)
-  execution.end()
-  await settleFeedback(execution, fate, options)
-  if (emit) {
-    const how = fate.how === 'dropped' || fate.how === 'handedBack' ? 'handed_back' : fate.how
-    const error = 'error' in fate && fate.error !== null ? { error: (JSON.parse(fate.error) as { message: string }).message } : {}
-    emit({ type: 'job_ended', jobId: String(job.id), task: task.name, attempt: job.attempt + 1, how, ms: endedAt - startedAt, ...error })
-  }
-  return { ...fate, startedAt, endedAt, stuck } as End
+  if (stuck) options.emit?.({ type: 'handler_stuck', jobId: String(job.id), task: task.name, why: execution.aborted ?? '' })
+  await finish(execution, settled, options)
+  return stuck
 }
 
-async function handle(execution: Execution, { timeoutMs, graceMs }: RunOptions): Promise<Settled> {
+/** The payload of a job as its handler gets it. @throws `invalid_payload` */
+export async function readInput({ job, task }: Execution): Promise<unknown> {
+  const input: unknown = JSON.parse(job.payload)
+  return task.schema ? await checkPayload(task, input) : input
+}
+
+/** What a handler hears whose time is over. */
+export function timeoutError(timeoutMs: number): TrunklineError {
+  return new TrunklineError('timeout', { allowed: formatDuration(timeoutMs) })
+}
+
+async function handle(execution: Execution, { timeoutMs, graceMs, middleware }: RunOptions): Promise<Settled> {
+  const { task } = execution
   let input: unknown
   try {
     input = JSON.parse(execution.job.payload)
-    if (execution.task.schema) input = await checkPayload(execution.task, input)
+    // a job without a schema begins in this turn of the event loop
+    if (task.schema) input = await checkPayload(task, input)
   } catch (error) {
     return { how: 'threw', error }
   }
-  if (timeoutMs !== null) {
-    execution.after(timeoutMs, () =>
-      execution.abort('timeout', new TrunklineError('timeout', { allowed: formatDuration(timeoutMs) }), graceMs),
-    )
+  if (timeoutMs !== null) execution.after(timeoutMs, () => execution.abort('timeout', timeoutError(timeoutMs), graceMs))
+  const context = execution.context(input)
+  return await execution.run(() => throughMiddleware(middleware, context, () => task.run(context)))
+}
+
+/** Ends an execution: decides its fate, stores what it said, tells of it. Never throws. */
+export async function finish(execution: Execution, settled: Settled, options: RunOptions): Promise<void> {
+  const { job, task, startedAt } = execution
+  const { emit } = options
+  const endedAt = performance.now()
+  const fence = execution.ownLease ? await fenceOf(execution) : null
+  const fate = decide(execution, settled, fence)
+  execution.end()
+  await settleFeedback(execution, fate, options)
+  if (fence === 'lost') emit?.({ type: 'lease_lost', jobIds: [String(job.id)] })
+  if (emit) {
+    const error = 'error' in fate && fate.error !== null ? { error: (JSON.parse(fate.error) as { message: string }).message } : {}
+    const ms = endedAt - startedAt
+    emit({ type: 'job_ended', jobId: String(job.id), task: task.name, attempt: job.attempt + 1, how: told[fate.how], ms, ...error })
   }
-  return await execution.run(input)
+  options.onEnd(execution, { ...fate, startedAt, endedAt })
 }
 
-function decide(execution: Execution, settled: Settled): Fate {
-  switch (execution.aborted) {
-    case 'lease_lost':
-      return { how: 'dropped' }
-    case 'cancelled':
-      return { how: 'cancelled' }
-    case 'timeout':
-      return retryOf(execution, execution.abortError)
-    case 'stopping':
-      // it may still have finished its work before it noticed; only then there is something to store
-      if (settled.how !== 'returned') return { how: 'handedBack', delayMs: 0, error: null }
-  }
-  if (settled.how === 'returned') return completed(settled.value)
-  return settled.how === 'threw' ? failed(execution, settled.error) : retryOf(execution, execution.abortError)
+/** Without an answer its end is sent in the ordinary way, which finds out as well. */
+async function fenceOf(execution: Execution): Promise<FenceState> {
+  return await execution.fence.state(execution).catch(() => 'held' as const)
 }
 
-function completed(value: unknown): Fate {
-  if (value === undefined) return { how: 'completed', result: null }
-  try {
-    return { how: 'completed', result: jsonText(value, 'result', limits.resultBytes) }
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error)
-    return { how: 'failed', error: stored(new TrunklineError('result_unserialisable', { field: 'result', problem }), 'fatal') }
-  }
-}
-
-function failed(execution: Execution, error: unknown): Fate {
-  if (error instanceof Snooze) return { how: 'snoozed', delayMs: error.delayMs, error: null }
-  // trying again cannot make a bad payload good
-  const fatal = error instanceof FatalError || (error instanceof TrunklineError && error.code === 'invalid_payload')
-  return fatal ? { how: 'failed', error: stored(error, 'fatal') } : retryOf(execution, error)
-}
-
-function retryOf(execution: Execution, error: unknown): Fate {
-  let delayMs: number
-  try {
-    delayMs = execution.task.backoff(execution.job.attempt + 1, error, Math.random())
-  } catch (broken) {
-    execution.log.warn('the backoff function of the task failed; waiting a minute instead', { error: errorJson(broken).message })
-    delayMs = 60_000
-  }
-  return { how: 'retrying', delayMs, error: stored(error) }
-}
-
-function stored(error: unknown, reason?: string): string {
-  return JSON.stringify(errorJson(error, reason === undefined ? {} : { reason }))
-}
+const told = {
+  completed: 'completed',
+  completed_already: 'completed',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  retrying: 'retrying',
+  snoozed: 'snoozed',
+  handedBack: 'handed_back',
+  dropped: 'handed_back',
+} as const
 
 /** The end of an execution stands in its log; everything it said is stored before its end is, or the fence would refuse it. */
 async function settleFeedback(execution: Execution, fate: Fate, { writer }: RunOptions): Promise<void> {
+  // the fence of one that has ended or is locked would refuse it, or make the lines of all others wait
+  const unheard = fate.how === 'completed_already' || (fate.how === 'dropped' && execution.ownLease)
+  if (unheard && execution.feedback) return writer.drop(execution.feedback)
   if (fate.how === 'failed' || fate.how === 'retrying') {
-    const { message } = JSON.parse(fate.error ?? '{}') as { message?: string }
+    const { message } = JSON.parse(fate.error) as { message?: string }
     execution.log.error(`attempt ${execution.job.attempt + 1} failed: ${message ?? ''}`)
   } else if (fate.how === 'cancelled' && execution.feedback) execution.log.warn('cancelled')
   const { feedback } = execution
   if (!feedback) return
   feedback.finish()
+  writer.release(feedback)
   await writer.settle(feedback)
 }

@@ -1,8 +1,6 @@
-import { hostname } from 'node:os'
-import { defaults, show, TrunklineError } from '@trunkline/contract'
-import type { ClaimedJob } from '../jobs/claim.ts'
+import { isTrunklineError, TrunklineError } from '@trunkline/contract'
 import { status } from '../jobs/complete.ts'
-import { checkKeys, checkName, type Task } from '../jobs/define-task.ts'
+import type { Task } from '../jobs/define-task.ts'
 import { giveUpKind } from '../jobs/give-up.ts'
 import type { Names } from '../jobs/names.ts'
 import { reclaim } from '../jobs/recover.ts'
@@ -13,49 +11,23 @@ import { createListener } from '../postgres/listen.ts'
 import { readMigrations } from '../postgres/migrate.ts'
 import { statement } from '../postgres/statement.ts'
 import { createClaimLoop } from './claim-loop.ts'
-import type { WorkerEvent, WorkerEventListener } from './events.ts'
+import type { WorkerEvent } from './events.ts'
 import { Execution } from './execution.ts'
+import { createFence } from './fence.ts'
 import { createFlusher } from './flusher.ts'
 import { createHeartbeat } from './heartbeat.ts'
 import { createLedger } from './ledger.ts'
+import { createMemoryWatch } from './memory-watch.ts'
 import { createPace } from './pace.ts'
+import { createRegistration } from './registration.ts'
+import { BatchCall, runBatch } from './run-batch.ts'
 import { type End, runJob } from './run-job.ts'
 import { createSlotPool } from './slot-pool.ts'
 import { createSlots } from './slots.ts'
+import { readWorkerOptions, type WorkerOptions } from './worker-options.ts'
 
-const registerStatement = statement(import.meta.url, 'register.sql')
 const cancelsStatement = statement(import.meta.url, 'cancels.sql')
-const leaveStatement = statement(import.meta.url, 'leave.sql')
 const aheadStatement = statement(import.meta.url, 'ahead.sql')
-
-/** Options of a worker. */
-export interface WorkerOptions {
-  /** Jobs that run at the same time. Default 5. */
-  concurrency?: number
-  /** Queues to serve. Default: those of the tasks. */
-  queues?: string[]
-  /** For people. Default `<host>:<process>`. */
-  name?: string
-  /** Version of the code, such as a git SHA. */
-  version?: string
-  /** Default 10,000 ms. */
-  heartbeatMs?: number
-  /** How long a handler may go on after its abort. Default 5,000 ms. */
-  graceMs?: number
-  /** How long `stop` waits for running jobs. Default 60,000 ms. */
-  drainMs?: number
-  /**
-   * What to do about a handler that ignores its abort: `release` gives its slot to other jobs and goes on; `replace` calls
-   * `onReplace` once the other jobs have ended, for a process that something restarts. Default `release`.
-   */
-  stuck?: 'release' | 'replace'
-  onReplace?: () => void
-  onEvent?: WorkerEventListener
-  /** Back-stop polling while nothing arrives; the listener usually wakes the worker before. Default: 20 ms, then 1 s, then a tenth of the idle time up to 60 s. */
-  pollMs?: number
-  /** How often leases are compared with what is known here, and the schema with this version. Default 10,000 ms. */
-  checkMs?: number
-}
 
 /** A process that runs jobs. */
 export interface Worker {
@@ -67,21 +39,6 @@ export interface Worker {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-const optionNames = [
-  'concurrency',
-  'queues',
-  'name',
-  'version',
-  'heartbeatMs',
-  'graceMs',
-  'drainMs',
-  'stuck',
-  'onReplace',
-  'onEvent',
-  'pollMs',
-  'checkMs',
-]
-
 /** An answer to a claim that is still on its way may not be taken for lost. */
 const reclaimAfterMs = 60_000
 /** A job of an unknown task is left to other workers for so long: one that knows it is being rolled out, or there is none. */
@@ -91,28 +48,13 @@ const longestWaitMs = 500
 /** How often a worker without a proven listener asks for cancellations. */
 const cancelLookMs = 900
 
-function checkOptions(tasks: readonly Task[], options: WorkerOptions): void {
-  checkKeys(options, optionNames, 'work')
-  const { concurrency = defaults.concurrency } = options
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1000) {
-    throw new TrunklineError('invalid_option', {
-      field: 'concurrency',
-      received: show(concurrency),
-      allowed: 'a whole number from 1 to 1000',
-    })
-  }
-  if (tasks.length > 0) return
-  throw new TrunklineError('invalid_option', { field: 'tasks', received: 'an empty list', allowed: 'at least one task' })
-}
-
 /** Publishes the tasks and finds the numbers of the queues. */
-async function resolveNames(names: Names, tasks: readonly Task[], options: WorkerOptions) {
+async function resolveNames(names: Names, tasks: readonly Task[], queues: readonly string[]) {
   const byId = new Map<number, Task>()
   for (const task of tasks) byId.set((await names.publish(task)).id, task)
-  const queues = [...new Set(options.queues ?? tasks.map((t) => t.queue))].map((q) => checkName(q, 'queues'))
   const queueIds: number[] = []
   for (const queue of queues) queueIds.push(await names.queueId(queue))
-  return { byId, queues, queueIds }
+  return { byId, queueIds }
 }
 
 const cancelledError = (id: number) => new TrunklineError('cancelled', { job: id, by: '' })
@@ -120,28 +62,39 @@ const lostError = (id: number) => new TrunklineError('lease_lost', { job: id })
 
 /**
  * Starts a worker; resolves when it is registered and claims.
- * @throws `invalid_option`, `unknown_option`, `database_unavailable`
+ * @throws `invalid_option`, `unknown_option`, `invalid_name`, `singleton_taken`, `database_unavailable`
  */
 export async function startWorker(database: Database, names: Names, tasks: readonly Task[], options: WorkerOptions = {}): Promise<Worker> {
-  checkOptions(tasks, options)
-  const { concurrency = defaults.concurrency, graceMs = 5000, drainMs = 60_000, heartbeatMs = 10_000, onEvent } = options
-  const name = options.name ?? `${hostname()}:${process.pid}`
-  const { byId, queues, queueIds } = await resolveNames(names, tasks, options)
+  const checked = readWorkerOptions(tasks, options)
+  const { concurrency, graceMs, drainMs, heartbeatMs, middleware, name, queues } = checked
+  const claimLink = createLink(database, 'walk', `claim ${name}`)
+  const registration = createRegistration(database, claimLink, tasks, checked)
+  let workerId = 0
+  const resolved = await (async () => {
+    workerId = await registration.enter()
+    return await resolveNames(names, tasks, queues)
+  })().catch(async (error) => {
+    if (workerId > 0) await registration.leave(workerId).catch(() => {})
+    await claimLink.stop()
+    throw error
+  })
+  const { byId, queueIds } = resolved
+  const { onEvent } = options
   const emit = (event: WorkerEvent) => onEvent?.(event)
   const onError = (where: string) => (error: Error) => emit({ type: 'database_error', where, error })
 
-  let workerId = 0
   let stopped = false
   let registering = false
   let suspect: number | null = null
   const currentId = () => workerId
   const known = readMigrations().at(-1)?.no ?? 0
-  const claimLink = createLink(database, 'walk', `claim ${name}`)
   const completeLink = createLink(database, 'join', `complete ${name}`)
   const feedbackLink = createLink(database, 'walk', `feedback ${name}`)
-  const slots = createSlots(concurrency)
+  const batches = tasks.map((task) => task.batch?.size ?? 1)
+  const slots = createSlots(concurrency, Math.max(...batches))
+  slots.setWorker(workerId)
   const ledger = createLedger()
-  const pace = createPace(concurrency)
+  const pace = createPace({ slots: concurrency, batches })
 
   // -- ends -------------------------------------------------------------------------------------------------------------
   function settled(ends: readonly { id: number; leaseId: number }[]): void {
@@ -164,12 +117,14 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     onError: onError('flush'),
   })
 
-  function store({ id, leaseId, queueId, taskId }: ClaimedJob, end: End): void {
+  function store({ job, leaseId }: Execution, end: End): void {
+    const { id, queueId, taskId } = job
     const { startedAt, endedAt } = end
-    if (end.how === 'dropped') settled([{ id, leaseId }])
+    if (end.how === 'dropped' || end.how === 'completed_already') settled([{ id, leaseId }])
     else if ('delayMs' in end) {
       const kind = giveUpKind[end.how === 'retrying' ? 'failed' : end.how]
-      flusher.giveUp({ id, leaseId, kind, delayMs: end.delayMs, startedAt, endedAt, error: end.error })
+      const allowed = end.how === 'retrying' ? end.allowed : null
+      flusher.giveUp({ id, leaseId, kind, delayMs: end.delayMs, startedAt, endedAt, error: end.error, allowed })
     } else {
       const result = end.how === 'completed' ? end.result : null
       const error = end.how === 'failed' ? end.error : null
@@ -184,13 +139,29 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   }
 
   // -- jobs -------------------------------------------------------------------------------------------------------------
-  const timeoutOf = ({ job, task }: Execution) => job.timeoutMs ?? task.timeoutMs
+  const fence = createFence({
+    database,
+    link: claimLink,
+    workerId: currentId,
+    writer,
+    onMoved(execution, from, to) {
+      ledger.moved(from, to)
+      slots.moved(execution.id, to)
+    },
+  })
+  // a call has the limit of its task, a job may have one of its own
+  const timeoutOf = ({ job, task }: Execution) => (task.batch ? task.timeoutMs : (job.timeoutMs ?? task.timeoutMs))
+  const memory = createMemoryWatch(checked.memoryLimit, (rssBytes) => {
+    emit({ type: 'worker_recycling', workerId, rssBytes, limitBytes: checked.memoryLimit })
+    stopAndThen(options.onReplace)
+  })
   const pool = createSlotPool({
     concurrency,
     slots,
+    room: (job) => byId.get(job.taskId)?.batch?.size ?? 1,
     open(job) {
       const task = byId.get(job.taskId)
-      if (task) return new Execution(job, task, names.queueName(job.queueId) ?? '', writer)
+      if (task) return new Execution(job, task, { queue: names.queueName(job.queueId) ?? '', writer, fence })
       emit({ type: 'unknown_task', jobId: String(job.id), taskId: job.taskId })
       handBack([job], unknownTaskMs)
       return null
@@ -199,11 +170,16 @@ export async function startWorker(database: Database, names: Names, tasks: reado
       const timeoutMs = timeoutOf(execution)
       return timeoutMs === null ? 0 : Date.now() + timeoutMs + graceMs
     },
-    run: (execution) => runJob(execution, { timeoutMs: timeoutOf(execution), graceMs, writer, emit: onEvent }),
-    onEnd(execution, end) {
-      pace.ran(performance.now() - execution.startedAt)
-      store(execution.job, end)
-      if (end.stuck && options.stuck === 'replace') void stop().then(() => options.onReplace?.())
+    run(work, onEnd) {
+      const first = work instanceof BatchCall ? (work.executions[0] as Execution) : work
+      const run = { timeoutMs: timeoutOf(first), graceMs, middleware, writer, emit: onEvent, onEnd }
+      return work instanceof BatchCall ? runBatch(work, run) : runJob(work, run)
+    },
+    onEnd: store,
+    onLeft({ ms, jobs, room, stuck }) {
+      pace.ran(ms, jobs, room)
+      if (stuck && checked.stuck === 'replace') stopAndThen(options.onReplace)
+      else memory.look()
     },
     onRoom: () => claims.roomMade(),
   })
@@ -250,9 +226,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
 
   // -- life -------------------------------------------------------------------------------------------------------------
   async function register(): Promise<void> {
-    const values = [name, hostname(), process.pid, options.version ?? 'unknown', concurrency, queues, tasks.map((t) => t.name)]
-    const [row] = await database.run<{ id: number }>(registerStatement, values)
-    workerId = (row as { id: number }).id
+    workerId = await registration.enter()
     slots.setWorker(workerId)
     claims.forgetIdle()
   }
@@ -263,9 +237,13 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     registering = true
     emit({ type: 'worker_lost', workerId: id })
     settled(pool.takeBack())
-    for (const execution of pool.executions()) execution.abort('lease_lost', lostError(execution.job.id), graceMs)
+    pool.abort('lease_lost', lostError, graceMs)
     register()
-      .catch(onError('register'))
+      .catch((error) => {
+        onError('register')(error)
+        // another one does its work by now
+        if (isTrunklineError(error, 'singleton_taken')) stopAndThen(options.onReplace)
+      })
       .finally(() => {
         registering = false
         claims.wake()
@@ -285,12 +263,14 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     name,
     slots,
     slotCount: concurrency,
+    batch: Math.max(...batches),
     everyMs: heartbeatMs,
     graceMs,
-    killProcess: options.stuck === 'replace',
+    killProcess: checked.stuck === 'replace',
     timeoutError: new TrunklineError('timeout', { allowed: 'its limit; the handler blocked the event loop' }),
     onLost: lost,
     onCancel: cancelAll,
+    onStopWanted: stopAsked,
     onError: onError('heartbeat'),
   })
   const listener = createListener({
@@ -298,17 +278,19 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     onMessage: (payload) => {
       if (payload === 'w') claims.wake()
       else if (payload === 'c') void lookForCancels()
+      else if (payload === 's') heartbeat.beat()
     },
     onGap: () => {
       claims.forgetIdle()
       claims.wake()
+      heartbeat.beat()
       void lookForCancels()
     },
     onError: onError('listen'),
   })
   const timers = [
     setInterval(() => {
-      void reclaim(claimLink, workerId, ledger.leases(), reclaimAfterMs).catch(onError('reclaim'))
+      if (!fence.moving()) void reclaim(claimLink, workerId, ledger.leases(), reclaimAfterMs).catch(onError('reclaim'))
       void checkSchema().catch(onError('schema'))
     }, options.checkMs ?? 10_000),
     setInterval(() => {
@@ -320,7 +302,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   // -- stop -------------------------------------------------------------------------------------------------------------
   async function untilQuiet(ms: number): Promise<void> {
     const end = performance.now() + ms
-    while (pool.running() > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
+    while (pool.free() < concurrency && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
   }
 
   async function stopOnce(): Promise<void> {
@@ -330,7 +312,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     await claims.stop()
     handBack(pool.takeBack())
     await untilQuiet(drainMs)
-    for (const execution of pool.executions()) execution.abort('stopping', lostError(execution.job.id), graceMs)
+    pool.abort('stopping', lostError, graceMs)
     await untilQuiet(graceMs + 1000)
     // a database that is away must not hold up the end for ever: what is not stored is recovered by others
     const timeout = setTimeout(() => flusher.stop(), 10_000)
@@ -340,7 +322,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     stopped = true
     for (const timer of timers) clearInterval(timer)
     await Promise.all([heartbeat.stop(), listener.stop()])
-    await database.run(leaveStatement, [workerId]).catch(onError('leave'))
+    await registration.leave(workerId).catch(onError('leave'))
     await Promise.all([claimLink.stop(), completeLink.stop(), feedbackLink.stop()])
     emit({ type: 'worker_stopped', workerId })
   }
@@ -351,10 +333,23 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     return stopping
   }
 
-  await register()
+  let asked = false
+  /** Heard with each beat until the row is gone. */
+  function stopAsked(): void {
+    if (asked) return
+    asked = true
+    emit({ type: 'worker_asked_to_stop', workerId })
+    stopAndThen(options.onStopAsked)
+  }
+
+  function stopAndThen(then: (() => void) | undefined): void {
+    void stop().then(() => then?.())
+  }
+
   heartbeat.start()
   listener.start()
   claims.start()
+  heartbeat.setState('running')
   emit({ type: 'worker_started', workerId, queues, tasks: tasks.map((t) => t.name), concurrency })
   if (await database.pooled()) emit({ type: 'pooler', direct: database.direct !== database })
   return {

@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { TrunklineError } from '@trunkline/contract'
-import { migrate, openDatabase } from '@trunkline/engine/postgres'
+import { takeSupervisorSeat } from '@trunkline/engine'
+import { type Database, migrate, openDatabase } from '@trunkline/engine/postgres'
 import type { Command } from 'commander'
 import { settingsOf, wholeNumber } from '../command.ts'
 import { isAlive } from '../embedded/postmaster.ts'
@@ -11,7 +12,11 @@ import { type Embedded, startEmbedded } from '../embedded.ts'
 import { narrator } from '../narrate.ts'
 import { databaseOptions } from '../platform.ts'
 import type { Settings } from '../settings.ts'
+import { createRemote, type Remote } from '../supervisor/remote.ts'
 import { createSupervisor } from '../supervisor.ts'
+
+/** Workers of an installation at first; `trunkline workers start` asks for more. */
+const firstWorkers = 1
 
 const bin = fileURLToPath(new URL('../../bin/trunkline.js', import.meta.url))
 
@@ -49,16 +54,16 @@ async function up(settings: Settings, port: number | undefined, command: Command
   const say = narrator('up')
   let embedded: Embedded | null = null
   let watch: NodeJS.Timeout | undefined
+  let remote: Remote | null = null
+  let database: Database | null = null
+  const workerArgs = [...childArgs('worker', command), '--concurrency', String(settings.worker.concurrency), '--supervised']
+  const onError = (error: Error) => say({ type: 'database_error', where: 'supervisor', error })
   const supervisor = createSupervisor({
-    children: [
-      { name: 'server', command: process.execPath, args: childArgs('server', command) },
-      {
-        name: 'worker',
-        command: process.execPath,
-        args: [...childArgs('worker', command), '--concurrency', String(settings.worker.concurrency), '--supervised'],
-      },
-    ],
-    onEvent: say,
+    children: [{ name: 'server', command: process.execPath, args: childArgs('server', command) }],
+    onEvent(event) {
+      say(event)
+      if (event.type === 'retired') remote?.retired(event.name)
+    },
     stopTimeoutMs: settings.worker.drain + 15_000,
   })
   let interrupt = () => {}
@@ -80,16 +85,25 @@ async function up(settings: Settings, port: number | undefined, command: Command
         },
       )
     }
-    const database = openDatabase(await databaseOptions(settings))
-    const applied = await migrate(database).finally(() => database.close())
+    database = openDatabase({ ...(await databaseOptions(settings)), applicationName: 'trunkline up', onError })
+    const applied = await migrate(database)
     if (applied.length > 0) console.log(`schema "${settings.schema}" migrated: ${applied.join(', ')}`)
-    await Promise.race([supervisor.start(), interrupted])
+    remote = createRemote({
+      supervisor,
+      seat: await takeSupervisorSeat(database, firstWorkers),
+      wanted: firstWorkers,
+      child: (name) => ({ name, command: process.execPath, args: workerArgs }),
+      onError,
+    })
+    await Promise.race([Promise.all([supervisor.start(), remote.start()]), interrupted])
     console.log('Trunkline is ready')
     await interrupted
     console.log('stopping …')
   } finally {
     clearInterval(watch)
+    await remote?.stop()
     await supervisor.stop()
+    await database?.close()
     await embedded?.stop()
     release()
   }

@@ -20,6 +20,8 @@ export type SupervisorEvent =
   /** `signal`: its name, or the system's word (such as `ENOENT`) for a program that could not be started; then `pid` is 0. */
   | { type: 'exited'; name: string; pid: number; code: number | null; signal: string | null }
   | { type: 'restarting'; name: string; afterMs: number }
+  /** It has stopped because it was asked to from elsewhere, and stays so. */
+  | { type: 'retired'; name: string; pid: number }
 
 /** A child as `status` shows it. */
 export interface ChildStatus {
@@ -32,6 +34,9 @@ export interface ChildStatus {
 
 /** Exit code of a child that asks to be replaced at once, such as a worker with a handler that cannot be ended. */
 export const replaceMe = 75
+
+/** Exit code of a child that was asked to stop by somebody else and is not to be started again. */
+export const retireMe = 76
 
 const firstPauseMs = 200
 const longestPauseMs = 10_000
@@ -156,6 +161,11 @@ function exited(child: Child, tell: Tell, how: { pid: number; code: number | nul
   if (!child.wanted) return
   // it was asked for again while it was being stopped
   if (before === 'stopping') return launch(child, tell)
+  if (code === retireMe) {
+    child.wanted = false
+    refuse(child, `the ${name} process was asked to stop before it was ready`)
+    return tell({ type: 'retired', name, pid })
+  }
   const proven = before === 'running' && performance.now() - child.readySince > provenMs
   child.failures = proven ? 1 : child.failures + 1
   if (!child.everReady && child.failures >= givenUpAfter) {
