@@ -53,7 +53,8 @@ async function readPage(
   if (cursor.high > 0 && first?.oldest != null && Number(first.oldest) > cursor.high + 1) {
     throw new TrunklineError('cursor_expired', { received: `number ${cursor.high}` })
   }
-  const low = Number(first?.low)
+  // a page that was cut short has not shown everything there is: no hole may be given up for it
+  const low = rows.length < limit ? Number(first?.low) : 0
   const horizon = Number(first?.high)
   let at = advance(cursor, [], low, horizon)
   const changes: (Change & { after: Cursor })[] = []
