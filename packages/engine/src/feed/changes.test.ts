@@ -99,7 +99,7 @@ describe('the change feed', () => {
         }
       }),
     )
-    await until(() => seen.length >= made.length, 'all changes to be read')
+    await Promise.race([until(() => seen.length >= made.length, 'all changes to be read'), reader])
     await rest(100)
     stop.abort()
     await reader
@@ -110,6 +110,28 @@ describe('the change feed', () => {
       after = (await trunkline.changes({ after })).cursor
       return readCursor(after).missing.size === 0
     }, 'the holes to close')
+  })
+
+  test('waits for a transaction that began after the one that committed past it', async () => {
+    const [first, second] = [await db.client(), await db.client()]
+    let { cursor: after } = await trunkline.changes()
+    await first.query('begin; select pg_current_xact_id()')
+    await second.query('begin')
+    const late = await trunkline.enqueue(noop, 1, { tx: second })
+    const early = await trunkline.enqueue(noop, 1, { tx: first })
+    await first.query('commit')
+    const seen: string[] = []
+    const read = async () => {
+      const page = await trunkline.changes({ after })
+      after = page.cursor
+      for (const change of page.changes) seen.push(String(change.body[2]))
+    }
+    await read()
+    await read()
+    expect(seen).toEqual([early.id])
+    await second.query('commit')
+    await read()
+    expect(seen).toEqual([early.id, late.id])
   })
 
   test('says when it no longer reaches back, and refuses bad calls', async () => {

@@ -7,6 +7,7 @@ import { advance, type Cursor, cursorText, mostMissing, readCursor } from './cur
 
 const readStatement = statement(import.meta.url, 'read.sql')
 const newestStatement = statement(import.meta.url, 'newest.sql')
+const horizonStatement = statement(import.meta.url, 'horizon.sql')
 
 /** What happened: added, closed, given_up, recovered, cancelled, deleted, reopened, replaced, moved, tagged, promoted, feedback, queue. */
 export interface Change {
@@ -33,13 +34,15 @@ export interface ChangeOptions {
   limit?: number
 }
 
+async function horizonNow(database: Database): Promise<number> {
+  const [row] = await database.run<{ horizon: string }>(horizonStatement, [])
+  return Number(row?.horizon)
+}
+
 async function fromNow(database: Database): Promise<Cursor> {
-  const [row] = await database.run<{ newest: string; there: string[]; high: string }>(newestStatement, [])
-  const there = new Set((row?.there ?? []).map(Number))
-  const high = Number(row?.newest ?? 0)
-  const missing = new Map<number, number>()
-  for (let no = Math.max(1, Math.min(...there)); no < high; no++) if (!there.has(no)) missing.set(no, Number(row?.high))
-  return { high, missing }
+  const [row] = await database.run<{ newest: string; there: string[] }>(newestStatement, [])
+  const there = (row?.there ?? []).map(Number).sort((a, b) => a - b)
+  return advance({ high: (there[0] ?? 1) - 1, missing: new Map() }, there, 0, await horizonNow(database))
 }
 
 /** Rows after a cursor, with the cursor after each of them and after the read. */
@@ -53,16 +56,19 @@ async function readPage(
   if (cursor.high > 0 && first?.oldest != null && Number(first.oldest) > cursor.high + 1) {
     throw new TrunklineError('cursor_expired', { received: `number ${cursor.high}` })
   }
-  // a page that was cut short has not shown everything there is: no hole may be given up for it
-  const low = rows.length < limit ? Number(first?.low) : 0
-  const horizon = Number(first?.high)
-  let at = advance(cursor, [], low, horizon)
-  const changes: (Change & { after: Cursor })[] = []
-  for (const { no, at: time, kind, body } of rows) {
-    if (no === null) continue
-    at = advance(at, [Number(no)], low, horizon)
-    changes.push({ no, at: time, kind, body, after: at })
-  }
+  const found = rows.filter((row) => row.no !== null)
+  const fresh = found.map((row) => Number(row.no)).filter((no) => no > cursor.high)
+  // numbers were passed over between the cursor and the last row
+  const holes = (fresh.at(-1) ?? cursor.high) - cursor.high > fresh.length
+  const horizon = holes ? await horizonNow(database) : 0
+  let at = cursor
+  const changes = found.map(({ no, at: time, kind, body }) => {
+    at = advance(at, [Number(no)], 0, horizon)
+    return { no, at: time, kind, body, after: at }
+  })
+  // given up only at the end of the page, since a reader may stop within it; and not where the page was cut short, since that
+  // has not shown everything there is
+  if (found.length < limit) at = advance(at, [], Number(first?.low), horizon)
   if (at.missing.size > mostMissing) throw new TrunklineError('cursor_expired', { received: `number ${cursor.high}` })
   return { changes, cursor: at }
 }

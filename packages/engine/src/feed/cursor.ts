@@ -2,8 +2,8 @@ import { show, TrunklineError } from '@trunkline/contract'
 
 /**
  * How far a reader of the feed is: everything up to `high` was delivered but for the numbers in `missing`, which were drawn by
- * transactions that had not committed yet. Each is kept with the horizon (`pg_snapshot_xmax`) of the moment it was missed: once
- * every transaction before that horizon has ended, the number will never come (its transaction rolled back).
+ * transactions that had not committed yet. Each is kept with a transaction number above all that were given out when it was
+ * missed: once every transaction below that has ended, the number will never come (its transaction rolled back).
  */
 export interface Cursor {
   readonly high: number
@@ -31,7 +31,7 @@ export function readCursor(text: unknown): Cursor {
  * The cursor after a read.
  * @param numbers of the rows that were read, ascending
  * @param low `pg_snapshot_xmin` of the read: all transactions before it have ended
- * @param horizon `pg_snapshot_xmax` of the read
+ * @param horizon a transaction number above all that were given out when the rows were read; for numbers that are missed now
  */
 export function advance(before: Cursor, numbers: readonly number[], low: number, horizon: number): Cursor {
   const missing = new Map([...before.missing].filter(([, of]) => of > low))
