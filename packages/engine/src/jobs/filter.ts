@@ -243,5 +243,5 @@ export function readPage({ limit = 50, before }: { limit?: number; before?: stri
   if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
     throw new TrunklineError('invalid_option', { field: 'limit', received: show(limit), allowed: 'a whole number from 1 to 500' })
   }
-  return before === undefined ? { limit } : { limit, before: checkJobId(before) }
+  return before === undefined ? { limit } : { limit, before: checkJobId(before, 'before') }
 }
