@@ -166,7 +166,8 @@ test('delete: nobody finds the job any more, and a waiting one never runs', asyn
 
 describe('pause', () => {
   test('nothing of the queue starts until it is resumed; the reason is told', async () => {
-    const worker = await trunkline.work([echo], { queues: [queue], keeper: false, pollMs: 20 })
+    const beside = `${queue}b`
+    const worker = await trunkline.work([echo], { queues: [queue, beside], keeper: false, pollMs: 20 })
     await trunkline.pause(queue, { reason: 'the API is down', by: 'ada' })
     const job = await make('x')
     expect(await job.get()).toMatchObject({ state: 'pending', reason: 'paused' })
@@ -174,8 +175,8 @@ describe('pause', () => {
     expect(view).toMatchObject({ due: 1, workers: 1, paused: { reason: 'the API is down', by: 'ada', until: null } })
     expect(await trunkline.list({ queue, reason: 'paused' })).toHaveLength(1)
     expect(await trunkline.list({ queue, reason: 'due' })).toHaveLength(0)
-    // three looks of the worker later it has still not begun
-    await until(async () => Number((await db.rows('select count(*) n from trunkline.idle where waiting'))[0].n) > 0)
+    // the worker goes on looking: it runs what comes into its other queue
+    for (const n of [1, 2, 3]) expect(await (await trunkline.enqueue(echo, n, { queue: beside })).result()).toBe(n)
     expect((await job.get()).attempt).toBe(0)
     await trunkline.resume(queue)
     expect(await job.result()).toBe('x')
@@ -258,6 +259,9 @@ describe('bulk', () => {
     await Promise.allSettled(jobs.map((j) => j.result()))
     await worker.stop()
     expect(await trunkline.bulk('retry', { queue, reason: 'fatal' })).toMatchObject({ total: 0 })
+    const { error } = await trunkline.get(jobs[0]?.id ?? '')
+    expect(error?.fingerprint).toMatch(/^[0-9a-f]{16}$/)
+    expect(await trunkline.list({ queue, state: 'failed', fingerprint: error?.fingerprint ?? '' })).toHaveLength(2)
     expect(await trunkline.bulk('retry', { queue, reason: 'attempts_used' })).toMatchObject({ total: 2, accepted: 2 })
   })
 
