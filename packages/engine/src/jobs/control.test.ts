@@ -261,7 +261,8 @@ describe('bulk', () => {
     expect(await trunkline.bulk('retry', { queue, reason: 'fatal' })).toMatchObject({ total: 0 })
     const { error } = await trunkline.get(jobs[0]?.id ?? '')
     expect(error?.fingerprint).toMatch(/^[0-9a-f]{16}$/)
-    expect(await trunkline.list({ queue, state: 'failed', fingerprint: error?.fingerprint ?? '' })).toHaveLength(2)
+    expect(await trunkline.list({ queue, fingerprint: error?.fingerprint ?? '' })).toHaveLength(2)
+    expect(await trunkline.list({ queue, fingerprint: '0123456789abcdef' })).toHaveLength(0)
     expect(await trunkline.bulk('retry', { queue, reason: 'attempts_used' })).toMatchObject({ total: 2, accepted: 2 })
   })
 

@@ -97,7 +97,10 @@ function readStates(state: JobState | undefined, reason: string | undefined): re
 export async function readFilter(names: Names, filter: JobFilter, where = 'a job filter'): Promise<CheckedFilter> {
   checkKeys(filter, filterNames, where)
   const { task, queue, tags, createdAfter, createdBefore, fingerprint } = filter
-  const states = readStates(filter.state, filter.reason)
+  const states = readStates(
+    filter.state ?? (fingerprint === undefined || filter.reason !== undefined ? undefined : 'failed'),
+    filter.reason,
+  )
   const args = readArgs(filter.args)
   if (fingerprint !== undefined && !/^[0-9a-f]{16}$/.test(fingerprint)) {
     throw new TrunklineError('invalid_option', { field: 'fingerprint', received: show(fingerprint), allowed: '16 hexadecimal digits' })
@@ -150,7 +153,8 @@ export async function selectIds(database: Database, f: CheckedFilter, limit: num
   if (driver) return await selectByPayload(database, f, driver, limit, below)
   if (state === 'pending') return await selectPending(database, f, limit)
   const status = state === undefined ? undefined : statuses[state]
-  if (f.fingerprint !== null || (f.reason !== null && status === undefined)) return []
+  // only what has ended has a cause, or a reason of its end
+  if (!status && (f.fingerprint !== null || f.reason !== null)) return []
   if (status) return await selectSlices(database, selects.ended, [...common(f), `{${status}}`, f.reason, f.fingerprint], limit, below)
   if (state === 'running') {
     const rows = await database.run<{ id: string }>(selects.running, [below ?? highest, 0, limit, ...common(f)])
