@@ -220,16 +220,21 @@ describe('bulk', () => {
     await worker.stop()
     await make(1, { tags: ['night'] })
     const filter = { queue, tags: ['night'] }
-    expect(await trunkline.bulk('retry', filter, { dryRun: true })).toEqual({
+    const counted = await trunkline.bulk('retry', filter, { dryRun: true })
+    expect(counted.ids).toEqual(expect.arrayContaining(failed.map((j) => j.id)))
+    expect(counted).toEqual({
       total: 4,
       accepted: 0,
       skipped: 0,
       byState: { failed: 3, pending: 1 },
+      ids: expect.any(Array),
       results: [],
     })
     const report = await trunkline.bulk('retry', filter)
     expect(report).toMatchObject({ total: 4, accepted: 3, skipped: 1 })
-    expect(report.results.filter((r) => !r.ok)).toMatchObject([{ code: 'wrong_state', reason: expect.stringContaining('is pending') }])
+    expect(report.results.filter((r) => !r.ok)).toMatchObject([
+      { code: 'wrong_state', reason: expect.stringContaining('is pending'), hint: expect.stringContaining('waiting for its turn') },
+    ])
     expect(await trunkline.bulk('cancel', { queue, state: 'pending', task: 'fails' }, { by: 'ada' })).toMatchObject({
       total: 3,
       accepted: 3,

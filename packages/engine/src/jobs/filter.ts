@@ -1,4 +1,4 @@
-import { endReasons, type JobState, jobStates, pendingReasons, show, TrunklineError } from '@trunkline/contract'
+import { didYouMean, endReasons, type JobState, jobStates, pendingReasons, show, TrunklineError } from '@trunkline/contract'
 import { texts } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'
 import { type Statement, statement } from '../postgres/statement.ts'
@@ -71,7 +71,11 @@ function readArgs(args: Record<string, unknown> | undefined): { path: string; va
 
 function readStates(state: JobState | undefined, reason: string | undefined): readonly JobState[] {
   if (state !== undefined && !jobStates.includes(state)) {
-    throw new TrunklineError('invalid_option', { field: 'state', received: show(state), allowed: jobStates.join(', ') })
+    throw new TrunklineError('invalid_option', {
+      field: 'state',
+      received: show(state),
+      allowed: jobStates.join(', ') + didYouMean(String(state), jobStates),
+    })
   }
   if (reason === undefined) return state === undefined ? [] : [state]
   const pending = (pendingReasons as readonly string[]).includes(reason)
@@ -79,7 +83,7 @@ function readStates(state: JobState | undefined, reason: string | undefined): re
     throw new TrunklineError('invalid_option', {
       field: 'reason',
       received: show(reason),
-      allowed: [...pendingReasons, ...endReasons].join(', '),
+      allowed: [...pendingReasons, ...endReasons].join(', ') + didYouMean(String(reason), [...pendingReasons, ...endReasons]),
     })
   }
   const of: JobState = pending ? 'pending' : reason === 'cancelled' || reason === 'replaced' ? 'cancelled' : 'failed'
