@@ -263,6 +263,14 @@ describe('bulk', () => {
     await Promise.allSettled(jobs.map((j) => j.result()))
     await worker.stop()
     expect(await trunkline.bulk('retry', { queue, reason: 'fatal' })).toMatchObject({ total: 0 })
+    const { fingerprint = '' } = (await trunkline.get(jobs[0]?.id ?? '')).error ?? {}
+    for (const filter of [{ fingerprint }, { fingerprint, state: 'failed' }, { fingerprint, reason: 'attempts_used' }] as const) {
+      expect((await trunkline.list({ queue, ...filter })).map((j) => j.id).toSorted()).toEqual(jobs.map((j) => j.id).toSorted())
+    }
+    expect(await trunkline.list({ queue, fingerprint: '0'.repeat(16) })).toEqual([])
+    for (const other of [{ state: 'pending' }, { reason: 'retrying' }, { reason: 'cancelled' }] as const) {
+      await expect(trunkline.bulk('cancel', { queue, fingerprint, ...other })).rejects.toMatchObject({ code: 'invalid_option' })
+    }
     expect(await trunkline.bulk('retry', { queue, reason: 'attempts_used' })).toMatchObject({ total: 2, accepted: 2 })
   })
 
