@@ -118,7 +118,7 @@ describe('after npm start', () => {
   test('the built command line prints help for every verb', async () => {
     const help = await here.run(['--help'])
     expect(help.code).toBe(0)
-    for (const verb of ['up', 'server', 'worker', 'migrate', 'enqueue', 'jobs', 'workers', 'backup', 'doctor']) {
+    for (const verb of ['up', 'server', 'worker', 'migrate', 'enqueue', 'jobs', 'queues', 'workers', 'changes', 'backup', 'doctor']) {
       expect(help.out).toContain(`  ${verb}`)
       expect(await here.run([verb, '--help'])).toMatchObject({ code: 0, out: expect.stringContaining('--json') })
     }

@@ -21,6 +21,8 @@ export interface Installation {
   readonly folder: string
   readonly dataDir: string
   run(args: string[], options?: { env?: NodeJS.ProcessEnv; input?: string }): Promise<Ran>
+  /** Starts a command that goes on; it is gone after the tests of the file. */
+  start(args: string[]): ChildProcess
   /** Starts `trunkline up` and waits until it is ready. */
   up(): Promise<{ child: ChildProcess; output: () => string }>
   /** Numbers of all processes that belong to it, the database server's among them. */
@@ -49,7 +51,9 @@ export function installation(environment: NodeJS.ProcessEnv = {}): Installation 
     return [...new Set([up, ...children, ...grandchildren, postmaster])].filter((pid) => pid > 0 && isAlive(pid))
   }
 
+  const started: ChildProcess[] = []
   afterAll(async () => {
+    for (const child of started) child.kill('SIGKILL')
     for (const pid of pids()) process.kill(pid, 'SIGKILL')
     await until(() => pids().length === 0)
     rmSync(folder, { recursive: true, force: true })
@@ -59,6 +63,11 @@ export function installation(environment: NodeJS.ProcessEnv = {}): Installation 
     folder,
     dataDir,
     pids,
+    start(args) {
+      const child = start(args)
+      started.push(child)
+      return child
+    },
     async run(args, { env, input = '' } = {}) {
       const child = start(args, env)
       let out = ''

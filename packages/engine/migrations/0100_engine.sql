@@ -522,6 +522,7 @@ begin
         when v.reason = 'fatal' then format('It failed for good in attempt %s, without another try: %s', v.attempt, coalesce(o.error ->> 'message', 'no message'))
         when v.reason = 'crash_limit' then format('It was stopped because its worker died %s times while it ran.', o.error ->> 'crashes')
         when v.reason = 'timeout' then format('Its last attempt, number %s, ran into its time limit.', v.attempt)
+        when v.max_attempts = 1 then format('Its only attempt failed: %s', coalesce(o.error ->> 'message', 'no message'))
         else format('All %s attempts are used up; the last error: %s', v.max_attempts, coalesce(o.error ->> 'message', 'no message'))
       end));
   end if;

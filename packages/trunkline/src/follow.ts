@@ -8,6 +8,8 @@ export interface FollowOptions {
   json: boolean
   /** What to print at a good end. Default: the result. */
   done?: (job: JobView) => string
+  /** With `json`: what is printed beside the job. */
+  beside?: object
 }
 
 const everyMs = 150
@@ -40,7 +42,8 @@ function printChange(job: JobView, shown: string): string {
  * looking; the job goes on.
  * @throws `job_failed`, `cancelled` as the job ended
  */
-export async function follow(trunkline: Trunkline, id: string, { json, done }: FollowOptions): Promise<void> {
+export async function follow(trunkline: Trunkline, id: string, options: FollowOptions): Promise<void> {
+  const { json } = options
   const live = process.stdout.isTTY === true && !json
   const stop = interruption()
   let shown = ''
@@ -57,7 +60,7 @@ export async function follow(trunkline: Trunkline, id: string, { json, done }: F
     else if (!json) shown = printChange(job, shown)
     if (isTerminal(job.state)) {
       if (live) process.stdout.write('\n')
-      return finish(job, json, done)
+      return finish(job, options)
     }
     if (stop.aborted) {
       console.log(`\njob ${id} goes on; look again with: trunkline jobs logs -f ${id}`)
@@ -67,8 +70,8 @@ export async function follow(trunkline: Trunkline, id: string, { json, done }: F
   }
 }
 
-function finish(job: JobView, json: boolean, done: FollowOptions['done']): void {
-  if (json) printJson(job)
+function finish(job: JobView, { json, done, beside }: FollowOptions): void {
+  if (json) printJson({ ...job, ...beside })
   if (job.state === 'failed') throw new TrunklineError('job_failed', { job: job.id, problem: job.error?.message ?? '' })
   if (job.state === 'cancelled') throw new TrunklineError('cancelled', { job: job.id, by: '' })
   if (!json) console.log(done ? done(job) : plain(JSON.stringify(job.result)))

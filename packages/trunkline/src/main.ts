@@ -1,10 +1,12 @@
 import { didYouMean, TrunklineError } from '@trunkline/contract'
 import { Command, CommanderError } from 'commander'
 import { backupCommand } from './commands/backup.ts'
+import { changesCommand } from './commands/changes.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { enqueueCommand } from './commands/enqueue.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { queuesCommand } from './commands/queues.ts'
 import { serverCommand } from './commands/server.ts'
 import { upCommand } from './commands/up.ts'
 import { workerCommand } from './commands/worker.ts'
@@ -26,6 +28,8 @@ const misuse = new Set<string>([
   'invalid_duration',
   'invalid_priority',
   'invalid_run_at',
+  'invalid_cursor',
+  'query_too_broad',
 ])
 
 function build(): Command {
@@ -46,7 +50,9 @@ function build(): Command {
     migrateCommand,
     enqueueCommand,
     jobsCommand,
+    queuesCommand,
     workersCommand,
+    changesCommand,
     backupCommand,
     doctorCommand,
   ])
@@ -54,23 +60,41 @@ function build(): Command {
   return program
 }
 
+/** The command that was meant, as far as its words are known, and the first word that is not. */
+function meant(program: Command, args: string[]): { command: Command; path: string; unknown: string | undefined } {
+  const withValue = new Set(program.options.filter((o) => o.required).map((o) => o.long))
+  let command = program
+  const path: string[] = []
+  for (const [i, word] of args.entries()) {
+    if (word.startsWith('-') || withValue.has(args[i - 1])) continue
+    const next = command.commands.find((c) => c.name() === word)
+    if (!next) return { command, path: path.join(' '), unknown: command.commands.length > 0 ? word : undefined }
+    command = next
+    path.push(word)
+  }
+  return { command, path: path.join(' '), unknown: undefined }
+}
+
 /** The message of the parser, with the nearest command where it does not know one. */
-function explained(error: CommanderError, program: Command, args: string[]): string {
-  const text = error.message.replace(/^error: /, '')
-  if (error.code !== 'commander.unknownCommand' || text.includes('Did you mean')) return text
-  return (
-    text +
-    didYouMean(
-      args.find((a) => !a.startsWith('-')) ?? '',
-      program.commands.map((c) => c.name()),
-    )
-  )
+function explained(error: CommanderError, program: Command, args: string[]): TrunklineError {
+  const { command, path, unknown } = meant(program, args)
+  let problem = error.message.replace(/^error: /, '')
+  if (unknown !== undefined && (error.code === 'commander.unknownCommand' || error.code === 'commander.excessArguments')) {
+    const there = command.commands.map((c) => c.name())
+    problem = `unknown command "${unknown}"${didYouMean(unknown, there) || `; there are: ${there.join(', ')}`}`
+  }
+  return new TrunklineError('usage', { problem, where: path })
 }
 
 /** Runs the command line; sets the exit code. */
 export async function main(argv: string[]): Promise<void> {
   const program = build()
   const json = argv.includes('--json')
+  // whoever reads us has seen enough: "trunkline changes --follow | head"
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exit.done)
+    throw error
+  })
   // set on every command, so that a wrong option of a sub-command comes here as well
   const tame = (command: Command) => {
     command
@@ -86,11 +110,11 @@ export async function main(argv: string[]): Promise<void> {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return
       if (error.code === 'commander.help') {
-        console.error(program.helpInformation())
+        console.error(meant(program, argv.slice(2)).command.helpInformation())
         process.exitCode = exit.misuse
         return
       }
-      printError(new TrunklineError('usage', { problem: explained(error, program, argv.slice(2)), where: '' }), json)
+      printError(explained(error, program, argv.slice(2)), json)
       process.exitCode = exit.misuse
       return
     }

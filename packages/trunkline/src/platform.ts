@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { TrunklineError } from '@trunkline/contract'
-import { fileSystemStorage, type Storage, type Task, Trunkline } from '@trunkline/engine'
+import { fileSystemStorage, type KeeperOptions, type RetentionOptions, type Storage, type Task, Trunkline } from '@trunkline/engine'
 import type { DatabaseOptions } from '@trunkline/engine/postgres'
 import { builtInTasks } from '@trunkline/tasks'
 import { findEmbedded } from './embedded.ts'
@@ -50,6 +50,12 @@ export async function databaseOptions(settings: Settings): Promise<DatabaseOptio
 /** Where backups are kept. */
 export function backupStorage(settings: Settings): Storage {
   return fileSystemStorage(settings.backupDir)
+}
+
+/** What these settings ask of a keeper. */
+export function keeperOptions({ keeper, retention }: Settings): KeeperOptions {
+  const { stale, sweep, crashLimit } = keeper
+  return { staleMs: stale, sweepMs: sweep, crashLimit, retention: retention as RetentionOptions }
 }
 
 /** The tasks that come with Trunkline, for the database of these settings. They need sessions, so they go past a pooler. */

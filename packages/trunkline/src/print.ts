@@ -68,11 +68,16 @@ export function sizeText(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
 }
 
+/** Sentence, hint and code on the standard error stream. */
+export function printProblem(sentence: string, hint: string, code: string): void {
+  console.error(`error: ${plain(sentence)}\n  ${plain(hint)} [${code}]`)
+}
+
 /** An error on the standard error stream: sentence, hint, code. With `json` as an object. */
 export function printError(error: unknown, json: boolean): void {
   if (isTrunklineError(error)) {
     if (json) console.error(JSON.stringify({ error: { code: error.code, message: error.message, hint: error.hint, field: error.field } }))
-    else console.error(`error: ${plain(error.message)}\n  ${plain(error.hint)} [${error.code}]`)
+    else printProblem(error.message, error.hint, error.code)
     return
   }
   const message = error instanceof Error ? error.message : String(error)

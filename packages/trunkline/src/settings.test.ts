@@ -49,6 +49,63 @@ test.each<[string, string, NodeJS.ProcessEnv, string, RegExp]>([
     /from the environment\) is "0"; allowed: a whole number from 1 to 1000/,
   ],
   ['a bad duration', 'keeper: { stale: soon }', {}, 'invalid_setting', /"soon"; allowed: a duration/],
+  [
+    'a bad retention',
+    'retention: { failed: soon }',
+    {},
+    'invalid_setting',
+    /retention.failed \(from .*trunkline.yaml\) is "soon"; allowed: .*30d, or false/,
+  ],
+  ['true is no retention', '', { TRUNKLINE_RETENTION__FAILED: 'true' }, 'invalid_setting', /from the environment\) is "true"/],
+  [
+    'a state that cannot be kept',
+    'retention: { complete: 1d }',
+    {},
+    'unknown_setting',
+    /"complete" in .*retention, did you mean "completed"/,
+  ],
+  [
+    'a bad retention of a task',
+    'retention: { tasks: { mail: { failed: -1 } } }',
+    {},
+    'invalid_setting',
+    /retention.tasks.mail.failed .* is -1/,
+  ],
+  [
+    'an unknown state of a task',
+    'retention: { tasks: { mail: { faild: 1d } } }',
+    {},
+    'unknown_setting',
+    /tasks, mail, did you mean "failed"/,
+  ],
+  [
+    'a task that is no name',
+    'retention: { tasks: { "a b": { failed: 1d } } }',
+    {},
+    'invalid_setting',
+    /retention.tasks.a b .*; allowed: a task name/,
+  ],
+  [
+    'a task without a map',
+    'retention: { tasks: { mail: 1d } }',
+    {},
+    'invalid_setting',
+    /retention.tasks.mail .* is "1d"; allowed: what is kept/,
+  ],
+  [
+    'tasks that are no map',
+    '',
+    { TRUNKLINE_RETENTION__TASKS: 'mail' },
+    'invalid_setting',
+    /from the environment\) is "mail"; allowed: a map of task names/,
+  ],
+  [
+    'a task in the name of a variable',
+    '',
+    { TRUNKLINE_RETENTION__TASKS__MAIL: '1d' },
+    'unknown_setting',
+    /did you mean "TRUNKLINE_RETENTION__TASKS"|Allowed/,
+  ],
   ['a bad schema', 'schema: "x; drop"', {}, 'invalid_setting', /schema/],
   ['a list where a map belongs', '- a\n- b', {}, 'invalid_setting', /a map of settings/],
   ['what is not YAML', 'a: [', {}, 'invalid_setting', /YAML/],
@@ -58,4 +115,21 @@ test.each<[string, string, NodeJS.ProcessEnv, string, RegExp]>([
 
 test('a file that was asked for must be there', () => {
   expect(() => readSettings({ file: '/nowhere.yaml', env: {} })).toThrow(expect.objectContaining({ code: 'invalid_setting' }))
+})
+
+test('retention: durations, for ever, and tasks of their own, from the file and the environment', () => {
+  const file = yaml('retention:\n  completed: 7d\n  failed: never\n  tasks:\n    image.resize: { completed: 1h, failed: false }\n')
+  const week = 7 * 86_400_000
+  expect(readSettings({ file, env: {} }).retention).toEqual({
+    completed: week,
+    failed: false,
+    tasks: { 'image.resize': { completed: 3_600_000, failed: false } },
+  })
+  const env = { TRUNKLINE_RETENTION__CANCELLED: '1d', TRUNKLINE_RETENTION__TASKS: '{ "mail/send": { failed: 90d } }' }
+  expect(readSettings({ file, env }).retention).toMatchObject({
+    completed: week,
+    cancelled: 86_400_000,
+    tasks: { 'image.resize': { completed: 3_600_000 }, 'mail/send': { failed: 90 * 86_400_000 } },
+  })
+  expect(readSettings({ env: {} }).retention).toEqual({})
 })

@@ -12,6 +12,20 @@ const duration = z.union([z.string(), z.number()]).transform((value, context) =>
     return z.NEVER
   }
 })
+/** How long something is kept; `false` = for ever. */
+const keep = z
+  .union([z.string(), z.number(), z.boolean()], { error: 'a duration such as 12h or 30d, or false: kept for ever' })
+  .transform((value, context): number | false => {
+    if (value === false || value === 'false' || value === 'never') return false
+    try {
+      return toMilliseconds(value as string, 'duration')
+    } catch {
+      context.addIssue({ code: 'custom', message: 'a duration such as 12h or 30d, or false: kept for ever' })
+      return z.NEVER
+    }
+  })
+  .optional()
+const keeps = { completed: keep, failed: keep, cancelled: keep }
 const count = (least: number, most: number) =>
   z.coerce
     .number()
@@ -59,6 +73,19 @@ const schema = z.strictObject({
   keeper: z
     .strictObject({ stale: duration.default(30_000), sweep: duration.default(5000), crashLimit: count(1, 100).default(3) })
     .prefault({}),
+  retention: z
+    .strictObject({
+      ...keeps,
+      tasks: z
+        .record(z.string(), z.strictObject(keeps, 'what is kept of this task: completed, failed, cancelled'), 'a map of task names')
+        .superRefine((tasks, context) => {
+          for (const name of Object.keys(tasks)) {
+            if (!namePattern.test(name)) context.addIssue({ code: 'custom', path: [name], message: 'a task name of A-Z a-z 0-9 _ . : / -' })
+          }
+        })
+        .optional(),
+    })
+    .prefault({}),
   shell: z.strictObject({ allowed: flag.default(false), allowRoot: flag.default(false) }).prefault({}),
   http: z.strictObject({ allowPrivate: flag.default(true) }).prefault({}),
   backup: z
@@ -81,9 +108,17 @@ const plainEnvironment: Record<string, string[]> = { DATABASE_URL: ['databaseUrl
 /** `TRUNKLINE_` variables that are read elsewhere. */
 const otherVariables = new Set(['TRUNKLINE_CACHE_DIR', 'TRUNKLINE_CONFIG'])
 
-function shapeAt(path: string[]): z.ZodObject | null {
+function typeAt(path: string[]): unknown {
   let at: unknown = schema
-  for (const key of path) at = at instanceof z.ZodObject ? unwrap((at.shape as Record<string, unknown>)[key]) : null
+  for (const key of path) {
+    const next = at instanceof z.ZodObject ? (at.shape as Record<string, unknown>)[key] : at instanceof z.ZodRecord ? at.valueType : null
+    at = unwrap(next)
+  }
+  return at
+}
+
+function shapeAt(path: string[]): z.ZodObject | null {
+  const at = typeAt(path)
   return at instanceof z.ZodObject ? at : null
 }
 
@@ -100,7 +135,8 @@ function keyOf(word: string, path: string[], variable: string): string {
   if (found) return found
   const asWord = (key: string) => key.replace(/([A-Z])/g, '_$1').toUpperCase()
   const prefix = variable.slice(0, variable.length - word.length)
-  const allowed = keys.map((key) => prefix + asWord(key))
+  // names of tasks and the like are no words of a variable: their map is one value
+  const allowed = keys.length > 0 ? keys.map((key) => prefix + asWord(key)) : [prefix.replace(/__$/, '')]
   throw new TrunklineError('unknown_setting', {
     received: variable,
     where: 'the environment',
@@ -127,10 +163,19 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Tree {
     else if (name.startsWith('TRUNKLINE_') && !otherVariables.has(name) && !name.startsWith('TRUNKLINE_TEST_')) {
       const path: string[] = []
       for (const word of name.slice('TRUNKLINE_'.length).split('__')) path.push(keyOf(word, path, name))
-      put(tree, path, value)
+      put(tree, path, typeAt(path) instanceof z.ZodRecord ? mapOf(value) : value)
     }
   }
   return tree
+}
+
+/** A map in an environment variable is written as in the file, on one line. What is none is left to the check. */
+function mapOf(text: string): unknown {
+  try {
+    return parse(text)
+  } catch {
+    return text
+  }
 }
 
 function fromFile(file: string): Tree {

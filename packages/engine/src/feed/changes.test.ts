@@ -66,6 +66,10 @@ describe('the change feed', () => {
     ])
     const again = await trunkline.changes({ after: start, limit: 10_000 })
     expect(again.changes.map((c) => c.kind)).toEqual(kinds)
+    // to the present end, without waiting for more
+    const followed: string[] = []
+    for await (const change of trunkline.follow({ after: start, limit: 3, once: true })) followed.push(change.kind)
+    expect(followed).toEqual(kinds)
   })
 
   test('is gap-free with late commits and rollbacks: every committed change comes once', async () => {

@@ -28,7 +28,7 @@ export interface ChangePage {
 
 /** Options of {@link readChanges}. */
 export interface ChangeOptions {
-  /** A cursor of an earlier answer, or the number of a change. Default: from now on. */
+  /** A cursor of an earlier answer, or the number of a change; `0` = from the oldest that is kept. Default: from now on. */
   after?: string
   /** Default 1,000. */
   limit?: number
@@ -92,6 +92,8 @@ export interface FollowOptions extends ChangeOptions {
   signal?: AbortSignal
   /** Pause between looks while nothing comes. Default 100 ms. */
   pollMs?: number
+  /** End when everything that is there was delivered. Default false. */
+  once?: boolean
 }
 
 /** A change with the cursor after it. */
@@ -101,14 +103,15 @@ export interface FollowedChange extends Change {
 }
 
 /**
- * Follows the feed until `signal` aborts; goes on by itself when the database was away.
+ * Follows the feed until `signal` aborts, or with `once` to its present end; goes on by itself when the database was away.
  * @throws as {@link readChanges}
  */
 export async function* followChanges(database: Database, options: FollowOptions = {}): AsyncGenerator<FollowedChange> {
-  const { signal, pollMs = 100, limit = 1000 } = options
+  const { signal, pollMs = 100, limit = 1000, once = false } = options
   let cursor = options.after === undefined ? null : readCursor(options.after)
   while (!signal?.aborted) {
     let quiet = true
+    let atEnd = false
     try {
       cursor ??= await fromNow(database)
       const page = await readPage(database, cursor, limit)
@@ -118,9 +121,11 @@ export async function* followChanges(database: Database, options: FollowOptions 
       }
       cursor = page.cursor
       quiet = page.changes.length === 0
+      atEnd = page.changes.length < limit
     } catch (error) {
       if (!isTransient(error)) throw error
     }
+    if (once && atEnd) return
     if (quiet && !signal?.aborted) await pause(pollMs, signal)
   }
 }

@@ -3,14 +3,11 @@ import { type ErrorCode, TrunklineError } from '@trunkline/contract'
 /** What a verb did with one job of many. */
 export type JobAnswer =
   | { readonly jobId: string; readonly ok: true; readonly answer: string }
-  /** `code` is a row of the error table, `reason` its sentence. */
-  | { readonly jobId: string; readonly ok: false; readonly code: ErrorCode; readonly reason: string }
+  /** `code` is a row of the error table, `reason` its sentence, `hint` the next step. */
+  | { readonly jobId: string; readonly ok: false; readonly code: ErrorCode; readonly reason: string; readonly hint: string }
 
 /** A verb that a job can refuse; its participle, as sentences use it. */
 export type RefusableVerb = 'cancelled' | 'retried' | 'rerun' | 'promoted' | 'updated' | 'deleted'
-
-/** Where a job was when a verb came, as the statements say it. */
-export type Place = 'ready' | 'scheduled' | 'debounce' | 'running' | 'completed' | 'failed' | 'cancelled' | 'replaced' | 'pending' | 'due'
 
 const ended = {
   updated: 'It has ended; re-run it as a new job with other options: trunkline jobs rerun {job}.',
@@ -59,6 +56,6 @@ export function refusal(verb: RefusableVerb, id: string, place: string): Trunkli
 /** The answer of one job: what happened to it, or why not. */
 export function answerOf(verb: RefusableVerb, id: string, place: string, happened: string | undefined): JobAnswer {
   if (happened !== undefined) return { jobId: id, ok: true, answer: happened }
-  const { code, message } = refusal(verb, id, place)
-  return { jobId: id, ok: false, code, reason: message }
+  const { code, message, hint } = refusal(verb, id, place)
+  return { jobId: id, ok: false, code, reason: message, hint }
 }

@@ -48,6 +48,8 @@ export interface BulkReport {
   readonly skipped: number
   /** Of a dry run: the selected jobs by state. */
   readonly byState: Record<string, number>
+  /** Of a dry run: the selected jobs; give them back as `{ ids }` to touch exactly what was counted. Else empty. */
+  readonly ids: readonly string[]
   /** One for each job; empty after a dry run. */
   readonly results: JobAnswer[]
 }
@@ -143,7 +145,7 @@ export async function bulk(
         byState[row.state] = (byState[row.state] ?? 0) + row.n
       }
     }
-    return { total: ids.length, accepted: 0, skipped: 0, byState, results: [] }
+    return { total: ids.length, accepted: 0, skipped: 0, byState, ids, results: [] }
   }
   const results: JobAnswer[] = []
   for (let from = 0; from < ids.length && !signal?.aborted; from += partSize) {
@@ -151,5 +153,5 @@ export async function bulk(
     onProgress?.({ done: Math.min(ids.length, from + partSize), total: ids.length })
   }
   const accepted = results.filter((r) => r.ok).length
-  return { total: ids.length, accepted, skipped: results.length - accepted, byState: {}, results }
+  return { total: ids.length, accepted, skipped: results.length - accepted, byState: {}, ids: [], results }
 }

@@ -221,16 +221,21 @@ describe('bulk', () => {
     await worker.stop()
     await make(1, { tags: ['night'] })
     const filter = { queue, tags: ['night'] }
-    expect(await trunkline.bulk('retry', filter, { dryRun: true })).toEqual({
+    const counted = await trunkline.bulk('retry', filter, { dryRun: true })
+    expect(counted.ids).toEqual(expect.arrayContaining(failed.map((j) => j.id)))
+    expect(counted).toEqual({
       total: 4,
       accepted: 0,
       skipped: 0,
       byState: { failed: 3, pending: 1 },
+      ids: expect.any(Array),
       results: [],
     })
     const report = await trunkline.bulk('retry', filter)
     expect(report).toMatchObject({ total: 4, accepted: 3, skipped: 1 })
-    expect(report.results.filter((r) => !r.ok)).toMatchObject([{ code: 'wrong_state', reason: expect.stringContaining('is pending') }])
+    expect(report.results.filter((r) => !r.ok)).toMatchObject([
+      { code: 'wrong_state', reason: expect.stringContaining('is pending'), hint: expect.stringContaining('waiting for its turn') },
+    ])
     expect(await trunkline.bulk('cancel', { queue, state: 'pending', task: 'fails' }, { by: 'ada' })).toMatchObject({
       total: 3,
       accepted: 3,
@@ -259,10 +264,14 @@ describe('bulk', () => {
     await Promise.allSettled(jobs.map((j) => j.result()))
     await worker.stop()
     expect(await trunkline.bulk('retry', { queue, reason: 'fatal' })).toMatchObject({ total: 0 })
-    const { error } = await trunkline.get(jobs[0]?.id ?? '')
-    expect(error?.fingerprint).toMatch(/^[0-9a-f]{16}$/)
-    expect(await trunkline.list({ queue, fingerprint: error?.fingerprint ?? '' })).toHaveLength(2)
-    expect(await trunkline.list({ queue, fingerprint: '0123456789abcdef' })).toHaveLength(0)
+    const { fingerprint = '' } = (await trunkline.get(jobs[0]?.id ?? '')).error ?? {}
+    for (const filter of [{ fingerprint }, { fingerprint, state: 'failed' }, { fingerprint, reason: 'attempts_used' }] as const) {
+      expect((await trunkline.list({ queue, ...filter })).map((j) => j.id).toSorted()).toEqual(jobs.map((j) => j.id).toSorted())
+    }
+    expect(await trunkline.list({ queue, fingerprint: '0'.repeat(16) })).toEqual([])
+    for (const other of [{ state: 'pending' }, { reason: 'retrying' }, { reason: 'cancelled' }] as const) {
+      await expect(trunkline.bulk('cancel', { queue, fingerprint, ...other })).rejects.toMatchObject({ code: 'invalid_option' })
+    }
     expect(await trunkline.bulk('retry', { queue, reason: 'attempts_used' })).toMatchObject({ total: 2, accepted: 2 })
   })
 

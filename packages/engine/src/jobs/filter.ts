@@ -1,4 +1,4 @@
-import { endReasons, type JobState, jobStates, pendingReasons, show, TrunklineError } from '@trunkline/contract'
+import { didYouMean, endReasons, type JobState, jobStates, pendingReasons, show, TrunklineError } from '@trunkline/contract'
 import { texts } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'
 import { type Statement, statement } from '../postgres/statement.ts'
@@ -34,7 +34,7 @@ export interface JobFilter {
   args?: Record<string, unknown>
   createdAfter?: Date | string
   createdBefore?: Date | string
-  /** Failed jobs with this cause (see `error.fingerprint`). */
+  /** Failed jobs with this cause (see `error.fingerprint`); no other state has one. */
   fingerprint?: string
 }
 
@@ -71,7 +71,11 @@ function readArgs(args: Record<string, unknown> | undefined): { path: string; va
 
 function readStates(state: JobState | undefined, reason: string | undefined): readonly JobState[] {
   if (state !== undefined && !jobStates.includes(state)) {
-    throw new TrunklineError('invalid_option', { field: 'state', received: show(state), allowed: jobStates.join(', ') })
+    throw new TrunklineError('invalid_option', {
+      field: 'state',
+      received: show(state),
+      allowed: jobStates.join(', ') + didYouMean(String(state), jobStates),
+    })
   }
   if (reason === undefined) return state === undefined ? [] : [state]
   const pending = (pendingReasons as readonly string[]).includes(reason)
@@ -79,7 +83,7 @@ function readStates(state: JobState | undefined, reason: string | undefined): re
     throw new TrunklineError('invalid_option', {
       field: 'reason',
       received: show(reason),
-      allowed: [...pendingReasons, ...endReasons].join(', '),
+      allowed: [...pendingReasons, ...endReasons].join(', ') + didYouMean(String(reason), [...pendingReasons, ...endReasons]),
     })
   }
   const of: JobState = pending ? 'pending' : reason === 'cancelled' || reason === 'replaced' ? 'cancelled' : 'failed'
@@ -93,14 +97,17 @@ function readStates(state: JobState | undefined, reason: string | undefined): re
   return [of]
 }
 
+/** The states of a filter on a cause of failure. */
+function failedOnly([state = 'failed']: readonly JobState[]): readonly JobState[] {
+  if (state === 'failed') return [state]
+  throw new TrunklineError('invalid_option', { field: 'state', received: show(state), allowed: 'failed, where a fingerprint is given' })
+}
+
 /** @throws `unknown_option`, `invalid_option`, `invalid_name`, `unknown_task`, `unknown_queue`, `invalid_run_at`, `query_too_broad` */
 export async function readFilter(names: Names, filter: JobFilter, where = 'a job filter'): Promise<CheckedFilter> {
   checkKeys(filter, filterNames, where)
   const { task, queue, tags, createdAfter, createdBefore, fingerprint } = filter
-  const states = readStates(
-    filter.state ?? (fingerprint === undefined || filter.reason !== undefined ? undefined : 'failed'),
-    filter.reason,
-  )
+  const states = fingerprint === undefined ? readStates(filter.state, filter.reason) : failedOnly(readStates(filter.state, filter.reason))
   const args = readArgs(filter.args)
   if (fingerprint !== undefined && !/^[0-9a-f]{16}$/.test(fingerprint)) {
     throw new TrunklineError('invalid_option', { field: 'fingerprint', received: show(fingerprint), allowed: '16 hexadecimal digits' })
@@ -153,8 +160,7 @@ export async function selectIds(database: Database, f: CheckedFilter, limit: num
   if (driver) return await selectByPayload(database, f, driver, limit, below)
   if (state === 'pending') return await selectPending(database, f, limit)
   const status = state === undefined ? undefined : statuses[state]
-  // only what has ended has a cause, or a reason of its end
-  if (!status && (f.fingerprint !== null || f.reason !== null)) return []
+  if (f.reason !== null && status === undefined) return []
   if (status) return await selectSlices(database, selects.ended, [...common(f), `{${status}}`, f.reason, f.fingerprint], limit, below)
   if (state === 'running') {
     const rows = await database.run<{ id: string }>(selects.running, [below ?? highest, 0, limit, ...common(f)])

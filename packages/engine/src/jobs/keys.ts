@@ -1,4 +1,4 @@
-import { type Duration, limits, show, TrunklineError, toMilliseconds, type UniqueMode, uniqueModes } from '@trunkline/contract'
+import { type Duration, didYouMean, limits, show, TrunklineError, toMilliseconds, type UniqueMode, uniqueModes } from '@trunkline/contract'
 
 /** What may be said of keys when a job is made. */
 export interface KeyOptions {
@@ -67,7 +67,11 @@ function readWindows(options: KeyOptions, mode: UniqueMode): Pick<Keys, 'windowM
 export function readKeys(options: KeyOptions): Keys | null {
   const { uniqueKey, uniqueMode = 'ignore', idempotencyKey } = options
   if (!uniqueModes.includes(uniqueMode)) {
-    throw new TrunklineError('invalid_option', { field: 'uniqueMode', received: show(uniqueMode), allowed: uniqueModes.join(', ') })
+    throw new TrunklineError('invalid_option', {
+      field: 'uniqueMode',
+      received: show(uniqueMode),
+      allowed: uniqueModes.join(', ') + didYouMean(String(uniqueMode), uniqueModes),
+    })
   }
   if (uniqueKey === undefined) {
     for (const name of ['uniqueMode', 'uniqueWindow', 'uniqueMaxWait'] as const) {

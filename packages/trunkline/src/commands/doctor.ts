@@ -1,10 +1,11 @@
 import { access, constants, statfs } from 'node:fs/promises'
-import { isTrunklineError } from '@trunkline/contract'
+import { isTrunklineError, TrunklineError } from '@trunkline/contract'
+import type { Trunkline } from '@trunkline/engine'
 import { type Database, openDatabase, schemaState, serverFacts } from '@trunkline/engine/postgres'
 import { findDumpTools } from '@trunkline/tasks'
 import type { Command } from 'commander'
 import { settingsOf, wantsJson } from '../command.ts'
-import { backupStorage, databaseOptions, version } from '../platform.ts'
+import { backupStorage, connect, databaseOptions, version } from '../platform.ts'
 import { plain, printJson, sizeText } from '../print.ts'
 import type { Settings } from '../settings.ts'
 
@@ -14,6 +15,8 @@ interface Finding {
   state: 'ok' | 'warning' | 'wrong'
   found: string
   cure?: string
+  /** Of a health warning: stable, for programs. */
+  code?: string
 }
 
 type Check = (settings: Settings) => Promise<Finding[]>
@@ -144,21 +147,70 @@ async function checkStorage(settings: Settings): Promise<Finding[]> {
   return [ok('storage', `${settings.backupDir} can be written to`)]
 }
 
+/** Looks by way of the library; where nobody can connect, the check of the database has said so. */
+async function withQueue(settings: Settings, look: (trunkline: Trunkline) => Promise<Finding[]>): Promise<Finding[]> {
+  const found = ['database_unavailable', 'database_unsupported', 'database_unsafe', 'schema_missing', 'schema_too_new']
+  const trunkline = await connect(settings).catch((error) => {
+    if (isTrunklineError(error) && found.includes(error.code)) return null
+    throw error
+  })
+  if (!trunkline) return []
+  try {
+    return await look(trunkline)
+  } finally {
+    await trunkline.close()
+  }
+}
+
+async function checkQueue(settings: Settings): Promise<Finding[]> {
+  return await withQueue(settings, async (trunkline) => {
+    const warnings = await trunkline.health()
+    if (warnings.length === 0) return [ok('health', 'nothing endangers the queue')]
+    return warnings.map(({ code, sentence, hint }) => ({ what: 'health', state: 'warning', found: sentence, cure: hint, code }))
+  })
+}
+
+/** Reads the whole history; see `Trunkline.reconcile`. */
+async function checkCounters(settings: Settings, repair: boolean): Promise<Finding[]> {
+  return await withQueue(settings, async (trunkline) => {
+    const differences = await trunkline.reconcile({ repair })
+    if (differences.length === 0) return [ok('counters', 'they agree with the history')]
+    return differences.map(({ queue, task, state, counted, there }) => {
+      const found = `queue ${queue}, task ${task}: ${counted} ${state} counted, ${there} there`
+      if (repair) return { what: 'counters', state: 'warning', found: `${found}; repaired` }
+      return { what: 'counters', state: 'wrong', found, cure: 'Run: trunkline doctor --counters --repair' }
+    })
+  })
+}
+
+interface Flags {
+  counters?: boolean
+  repair?: boolean
+}
+
+function checksFor({ counters = false, repair = false }: Flags): [string, Check][] {
+  if (repair && !counters) throw new TrunklineError('usage', { problem: '--repair belongs to --counters', where: 'doctor' })
+  return [
+    ['versions', checkNode],
+    ['data directory', checkFolder],
+    ['database', checkDatabase],
+    ['storage', checkStorage],
+    ['health', checkQueue],
+    ...(counters ? [['counters', (settings) => checkCounters(settings, repair)] as [string, Check]] : []),
+  ]
+}
+
 /** `trunkline doctor`: what is wrong here, and how to mend it. */
 export function doctorCommand(program: Command): void {
   program
     .command('doctor')
-    .description('check versions, folders, database, clock, pg_dump and storage; says how to mend what is wrong')
-    .action(async (_options: object, command: Command) => {
+    .description('check versions, folders, database, clock, pg_dump, storage and the health of the queue; says how to mend what is wrong')
+    .option('--counters', 'also prove the counters of ended jobs; reads the whole history')
+    .option('--repair', 'with --counters: book the differences')
+    .action(async (flags: Flags, command: Command) => {
       const settings = settingsOf(command)
-      const checks: [string, Check][] = [
-        ['versions', checkNode],
-        ['data directory', checkFolder],
-        ['database', checkDatabase],
-        ['storage', checkStorage],
-      ]
       const findings: Finding[] = []
-      for (const [what, check] of checks) findings.push(...(await check(settings).catch((error) => [wrong(what, error)])))
+      for (const [what, check] of checksFor(flags)) findings.push(...(await check(settings).catch((error) => [wrong(what, error)])))
       if (wantsJson(command)) printJson({ data: findings })
       else
         for (const { what, state, found, cure } of findings)

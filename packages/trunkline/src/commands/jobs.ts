@@ -1,20 +1,19 @@
-import { formatDuration, isTerminal, type JobState } from '@trunkline/contract'
-import type { JobFilter, JobView, LogEntry } from '@trunkline/engine'
+import { formatDuration, isTerminal, isTrunklineError } from '@trunkline/contract'
+import type { JobListOptions, JobView, LogEntry, Trunkline, Why } from '@trunkline/engine'
 import type { Command } from 'commander'
-import { interruption, wantsJson, wholeNumber, withTrunkline } from '../command.ts'
-import { ago, logText, plain, printJson, printTable, progressLine, stateText } from '../print.ts'
+import { interruption, wantsJson, withTrunkline } from '../command.ts'
+import { addFilterOptions, type FilterFlags, filterOf } from '../job-selection.ts'
+import { ago, logText, plain, printError, printJson, printTable, progressLine, stateText } from '../print.ts'
+import { addJobVerbs } from './job-verbs.ts'
 
 /** `trunkline jobs`: look at jobs and control them. */
 export function jobsCommand(program: Command): void {
   const jobs = program.command('jobs').description('look at jobs and control them')
-  jobs
-    .command('list')
-    .description('newest jobs; pending ones in the order in which they will run')
-    .option('--state <state>', 'pending, running, completed, failed, cancelled, blocked')
-    .option('--task <name>', 'only this task')
-    .option('--queue <name>', 'only this queue')
-    .option('--limit <n>', 'at most so many, up to 500', wholeNumber, 50)
-    .option('--before <id>', 'only ids below this one')
+  addFilterOptions(
+    jobs.command('list').description('newest jobs; pending ones in the order in which they will run'),
+    'at most so many, up to 500 (default 50)',
+  )
+    .option('--before <id>', 'only ids below this one; not for pending ones')
     .action(list)
   jobs.command('show <id>').description('one job with everything known of it').action(showJob)
   jobs
@@ -22,13 +21,15 @@ export function jobsCommand(program: Command): void {
     .description('the log of a job, all attempts')
     .option('-f, --follow', 'go on until the job has ended')
     .action(logs)
-  jobs.command('cancel <ids...>').description('cancel waiting jobs, ask running ones to end').action(cancel)
-  jobs.command('retry <ids...>').description('run failed or cancelled jobs again, with fresh attempts').action(retry)
+  jobs.command('why <ids...>').description('why a job is not running, or how it ended').action(explain)
+  addJobVerbs(jobs)
 }
 
-async function list(options: JobFilter & { state?: JobState }, command: Command): Promise<void> {
+async function list(flags: FilterFlags & Pick<JobListOptions, 'limit' | 'before'>, command: Command): Promise<void> {
+  const { limit, before } = flags
+  const page = { ...(limit === undefined ? {} : { limit }), ...(before === undefined ? {} : { before }) }
   await withTrunkline(command, async (trunkline) => {
-    const found = await trunkline.list(options)
+    const found = await trunkline.list({ ...filterOf(flags), ...page })
     if (wantsJson(command)) return printJson({ data: found })
     const row = (job: JobView) => [
       job.id,
@@ -43,7 +44,7 @@ async function list(options: JobFilter & { state?: JobState }, command: Command)
     printTable(
       ['ID', 'TASK', 'QUEUE', 'STATE', 'TRY', 'CREATED', 'TOOK', ''],
       found.map(row),
-      'no jobs; make one with: trunkline enqueue <task> <payload>',
+      Object.keys(filterOf(flags)).length > 0 ? 'no job fits' : 'no jobs; make one with: trunkline enqueue <task> <payload>',
     )
   })
 }
@@ -52,13 +53,18 @@ async function showJob(id: string, _options: object, command: Command): Promise<
   await withTrunkline(command, async (trunkline) => {
     const job = await trunkline.get(id)
     if (wantsJson(command)) return printJson(job)
+    const reason = job.state === 'running' ? null : await trunkline.why(id)
     const rows: [string, unknown][] = [
       ['job', job.id],
       ['task', job.task],
       ['queue', job.queue],
       ['state', stateText(job)],
+      ['why', reason?.sentence],
       ['priority', job.priority],
       ['attempt', `${job.attempt} of ${job.maxAttempts}`],
+      ['tags', job.tags.length > 0 ? job.tags.join(', ') : null],
+      ['key', job.key],
+      ['rerun of', job.rerunOf && `job ${job.rerunOf}`],
       ['progress', job.progress && progressLine(job)],
       ['outcome', job.outcome && JSON.stringify(job.outcome)],
       ['created', job.createdAt.toISOString()],
@@ -102,24 +108,27 @@ async function logs(id: string, options: { follow?: boolean }, command: Command)
   })
 }
 
-const said: Record<string, string> = { cancelled: 'cancelled', asked: 'runs; its worker was told to end it', ended: 'had ended already' }
-
-async function cancel(ids: string[], _options: object, command: Command): Promise<void> {
+/** Every job answers for itself: one that is not there stops nothing. */
+async function explain(ids: string[], _options: object, command: Command): Promise<void> {
+  const json = wantsJson(command)
   await withTrunkline(command, async (trunkline) => {
+    const found: Why[] = []
     for (const id of ids) {
-      const answer = await trunkline.cancel(id, { by: 'cli' })
-      if (wantsJson(command)) console.log(JSON.stringify({ jobId: id, answer }))
-      else console.log(`job ${id} ${said[answer]}`)
+      const answer = await whyOrError(trunkline, id, json)
+      if (!answer) continue
+      found.push(answer)
+      if (!json) console.log(plain(ids.length === 1 ? answer.sentence : `job ${id}: ${answer.sentence}`))
     }
+    if (json && ids.length > 1) printJson({ data: found })
+    else if (json && found[0]) printJson(found[0])
+    if (found.length < ids.length) process.exitCode = 1
   })
 }
 
-async function retry(ids: string[], _options: object, command: Command): Promise<void> {
-  await withTrunkline(command, async (trunkline) => {
-    for (const id of ids) {
-      await trunkline.retry(id)
-      if (wantsJson(command)) console.log(JSON.stringify({ jobId: id, ok: true }))
-      else console.log(`job ${id} runs again`)
-    }
+async function whyOrError(trunkline: Trunkline, id: string, json: boolean): Promise<Why | null> {
+  return await trunkline.why(id).catch((error) => {
+    if (!isTrunklineError(error, 'job_not_found')) throw error
+    printError(error, json)
+    return null
   })
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { interruption, settingsOf } from '../command.ts'
 import { narrator } from '../narrate.ts'
-import { connect } from '../platform.ts'
+import { connect, keeperOptions } from '../platform.ts'
 import { onSupervisorGone, reportReady } from '../supervisor.ts'
 
 /** `trunkline server`: the server side; today the keeper, which does the chores of the schema. */
@@ -14,8 +14,7 @@ export function serverCommand(program: Command): void {
       const say = narrator('server')
       const stop = interruption()
       const trunkline = await connect(settings, { onError: (error) => say({ type: 'database_error', where: 'pool', error }) })
-      const { stale, sweep, crashLimit } = settings.keeper
-      trunkline.keeper({ staleMs: stale, sweepMs: sweep, crashLimit, onEvent: say }).start()
+      trunkline.keeper({ ...keeperOptions(settings), onEvent: say }).start()
       onSupervisorGone(() => process.exit(1))
       reportReady()
       if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve))

@@ -3,7 +3,7 @@ import type { Task } from '@trunkline/engine'
 import type { Command } from 'commander'
 import { interruption, settingsOf, wholeNumber } from '../command.ts'
 import { narrator } from '../narrate.ts'
-import { codeVersion, connect, tasksFor } from '../platform.ts'
+import { codeVersion, connect, keeperOptions, tasksFor } from '../platform.ts'
 import type { Settings } from '../settings.ts'
 import { onSupervisorGone, replaceMe, reportReady, retireMe } from '../supervisor.ts'
 
@@ -65,7 +65,7 @@ async function run(settings: Settings, flags: WorkerFlags): Promise<void> {
       graceMs: grace,
       drainMs: drain,
       version: codeVersion(),
-      keeper: flags.keeper === true,
+      keeper: flags.keeper ? { ...keeperOptions(settings), onEvent: narrator('keeper') } : false,
       stuck: flags.supervised ? 'replace' : 'release',
       onReplace: () => end('replace'),
       onStopAsked: () => end('asked'),

@@ -1,0 +1,368 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { defineTask, type EnqueueOptions } from '../packages/engine/src/index.ts'
+import { installation } from './support/command-line.ts'
+import { testDatabase, until } from './support/database.ts'
+
+const db = await testDatabase()
+const here = installation({ DATABASE_URL: db.url })
+const trunkline = await db.connect()
+const mail = defineTask('mail.send', {
+  searchable: ['to'],
+  retry: { attempts: 1 },
+  async run({ input }: { input: { to: string } }) {
+    if (input.to === 'nobody') throw new Error('\u001b[31mthe mailbox\u202e is full')
+    return 'sent'
+  },
+})
+
+let queue = ''
+let n = 0
+/** A queue of its own for each test. */
+function freshQueue(): string {
+  n++
+  queue = `queue${n}`
+  return queue
+}
+
+async function make(count: number, options: EnqueueOptions = {}, to = 'ada'): Promise<string[]> {
+  const payloads = Array.from({ length: count }, (_, nr) => ({ to, nr }))
+  const { uniqueKey: _, idempotencyKey: __, idempotencyWindow: ___, ...rest } = options
+  return (await trunkline.enqueueMany(mail, payloads, { queue, ...rest })).map((job) => job.id)
+}
+
+/** Jobs that have failed. */
+async function makeFailed(count: number, options: EnqueueOptions = {}): Promise<string[]> {
+  const worker = await trunkline.work([mail], { queues: [queue], keeper: false, pollMs: 10 })
+  const ids = await make(count, options, 'nobody')
+  await Promise.allSettled(ids.map((id) => trunkline.job(id).result()))
+  await worker.stop()
+  return ids
+}
+
+const snapshot = () => db.rows(`select * from trunkline.jobs order by id`)
+const states = async (ids: string[]) => await Promise.all(ids.map(async (id) => (await trunkline.get(id)).state))
+
+async function json(args: string[], input = ''): Promise<any> {
+  const ran = await here.run([...args, '--json'], { input })
+  return { code: ran.code, ...JSON.parse(ran.out) }
+}
+
+beforeAll(async () => {
+  freshQueue()
+  await make(1)
+})
+
+describe('jobs why and show', () => {
+  test('a sentence for people, the object for programs, and each of several jobs for itself', async () => {
+    freshQueue()
+    const [failed = ''] = await makeFailed(1, { tags: ['night', 'shop'] })
+    const [later = ''] = await make(1, { delay: '1h' })
+    expect(await here.run(['jobs', 'why', later])).toMatchObject({ code: 0, out: expect.stringMatching(/^[A-Z].* UTC\.\n$/), err: '' })
+    expect(await json(['jobs', 'why', later])).toMatchObject({ code: 0, jobId: later, state: 'pending', reason: 'scheduled' })
+    const both = await here.run(['jobs', 'why', failed, '999999999', later])
+    expect(both).toMatchObject({ code: 1, err: expect.stringMatching(/no job 999999999.*\n.*\[job_not_found\]/) })
+    expect(both.out).toMatch(new RegExp(`^job ${failed}: .*\njob ${later}: .*\n$`))
+    expect(await json(['jobs', 'why', failed, later])).toMatchObject({ data: [{ jobId: failed }, { jobId: later }] })
+    const shown = await here.run(['jobs', 'show', failed])
+    expect(shown.out).toMatch(/why +.*the mailbox. is full/)
+    expect(shown.out).toMatch(/tags +night, shop/)
+    expect(`${both.out}${shown.out}`).not.toMatch(/[\u001b\u202e]/)
+  })
+})
+
+describe('verbs by id', () => {
+  test('every job answers for itself; one that refuses makes the exit code 1 and says what to do instead', async () => {
+    freshQueue()
+    const [failed = ''] = await makeFailed(1)
+    const [later = '', other = ''] = await make(2, { delay: '1h' })
+    const promoted = await here.run(['jobs', 'promote', later, failed, '999999999'])
+    expect(promoted).toMatchObject({ code: 1, out: `job ${later} is in line now\n3 jobs: 1 promoted, 2 skipped\n` })
+    expect(promoted.err).toMatch(
+      new RegExp(`job ${failed} is failed; it cannot be promoted\n.*trunkline jobs retry ${failed}. \\[wrong_state\\]`),
+    )
+    expect(promoted.err).toMatch(/no job 999999999\n.*\[job_not_found\]/)
+    const changes = ['--set-priority', '-7', '--set-queue', 'elsewhere', '--set-tag', 'a', '--set-tag', 'b']
+    expect(await here.run(['jobs', 'update', other, ...changes])).toMatchObject({ code: 0, out: `job ${other} updated\n` })
+    expect(await trunkline.get(other)).toMatchObject({ priority: -7, queue: 'elsewhere', tags: ['a', 'b'], state: 'pending' })
+    expect(await here.run(['jobs', 'delete', other])).toMatchObject({ code: 0, out: `job ${other} deleted\n` })
+    await expect(trunkline.get(other)).rejects.toMatchObject({ code: 'job_not_found' })
+    expect(await here.run(['jobs', 'cancel', later])).toMatchObject({ code: 0, out: `job ${later} cancelled\n` })
+    expect(await json(['jobs', 'retry', later, failed])).toMatchObject({ code: 0, total: 2, accepted: 2, skipped: 0 })
+    expect(await json(['jobs', 'retry', later])).toMatchObject({
+      code: 1,
+      skipped: 1,
+      results: [{ jobId: later, ok: false, code: 'wrong_state', hint: expect.any(String) }],
+    })
+  })
+
+  test('rerun answers the new ids; the payload comes as text, from a file or from the input', async () => {
+    freshQueue()
+    const [failed = ''] = await makeFailed(1, { tags: ['old'] })
+    writeFileSync(join(here.folder, 'payload.json'), '{"to":"bob"}')
+    const again = async (args: string[], input = '') => {
+      const ran = await here.run(['jobs', 'rerun', failed, ...args], { input })
+      const id = ran.out.match(/^job \d+ runs again as job (\d+)\n$/)?.[1] as string
+      return await trunkline.get(id)
+    }
+    expect(await again([])).toMatchObject({ rerunOf: failed, payload: { to: 'nobody' }, tags: ['old'], createdBy: 'cli' })
+    expect(await again(['--payload', '{"to":"ada"}', '--set-priority', '9', '--set-tag', 'new'])).toMatchObject({
+      payload: { to: 'ada' },
+      priority: 9,
+      tags: ['new'],
+    })
+    expect(await again(['--payload', '@payload.json', '--set-delay', '1h'])).toMatchObject({ payload: { to: 'bob' }, reason: 'scheduled' })
+    const { id } = await again(['--payload', '-', '--set-queue', 'elsewhere'], '{"to":"eve"}')
+    const shown = await here.run(['jobs', 'show', id])
+    expect(shown.out).toMatch(/queue +elsewhere/)
+    expect(shown.out).toMatch(new RegExp(`rerun of +job ${failed}`))
+  })
+})
+
+describe('verbs by filter', () => {
+  test('a dry run counts by state and touches nothing, whatever the verb', async () => {
+    freshQueue()
+    const ids = [...(await makeFailed(2)), ...(await make(3, { delay: '1h' }))]
+    const before = await snapshot()
+    for (const args of [
+      ['cancel'],
+      ['retry'],
+      ['rerun', '--payload', '{"to":"x"}'],
+      ['promote'],
+      ['update', '--set-priority', '5'],
+      ['delete'],
+    ]) {
+      const counted = await json(['jobs', ...args, '--queue', queue, '--dry-run'])
+      expect(counted, args[0]).toMatchObject({ code: 0, total: 5, accepted: 0, byState: { failed: 2, pending: 3 }, results: [] })
+      expect(counted.ids.toSorted()).toEqual(ids.toSorted())
+    }
+    expect((await here.run(['jobs', 'cancel', ...ids.slice(1, 3), '999999999', '--dry-run'])).out).toBe(
+      '3 jobs (1 failed, 1 pending, 1 not there); nothing was touched\n',
+    )
+    expect(await snapshot()).toEqual(before)
+  })
+
+  test('without a terminal it goes on only with --yes, and the sentence says so', async () => {
+    freshQueue()
+    const ids = await make(2)
+    for (const verb of [['cancel'], ['retry'], ['rerun'], ['promote'], ['update', '--set-priority', '5'], ['delete']]) {
+      const ran = await here.run(['jobs', ...verb, '--queue', queue])
+      expect(ran, verb[0]).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/without a terminal.*--yes\n.*\[usage\]/) })
+    }
+    expect(await states(ids)).toEqual(['pending', 'pending'])
+    expect(await here.run(['jobs', 'cancel', '--queue', queue, '--yes'])).toMatchObject({ code: 0, out: '2 jobs: 2 cancelled\n' })
+    expect(await states(ids)).toEqual(['cancelled', 'cancelled'])
+  })
+
+  test('skipped jobs are reported with up to ten reasons, and are no failure', async () => {
+    freshQueue()
+    const failed = await makeFailed(2)
+    await make(12, { delay: '1h' })
+    const ran = await here.run(['jobs', 'retry', '--queue', queue, '--yes'])
+    expect(ran).toMatchObject({ code: 0, err: '' })
+    expect(ran.out).toMatch(/^14 jobs: 2 retried, 12 skipped\n/)
+    expect(ran.out.match(/is pending; it cannot be retried → It is waiting/g)).toHaveLength(10)
+    expect(ran.out).toContain('… and 2 more (all with --json)')
+    expect(await states(failed)).toEqual(['pending', 'pending'])
+    expect((await json(['jobs', 'retry', '--queue', queue, '--yes'])).results).toHaveLength(14)
+  })
+
+  test('the same filter finds in the list and in the verbs: state, reason, tags, payload, time, limit', async () => {
+    freshQueue()
+    const [failed = ''] = await makeFailed(1)
+    const [eve = ''] = await make(1, { tags: ['night', 'shop'], delay: '1h' }, 'eve')
+    await make(1, { tags: ['night'] })
+    const past = '2020-01-01T00:00:00Z'
+    const here1 = ['--queue', queue]
+    const fingerprint = (await trunkline.get(failed)).error?.fingerprint ?? ''
+    for (const [filter, found] of [
+      [['--tag', 'night', '--tag', 'shop', ...here1], [eve]],
+      [['--reason', 'attempts_used', ...here1], [failed]],
+      [['--fingerprint', fingerprint, ...here1], [failed]],
+      [['--task', 'mail.send', '--arg', 'to=eve', '--arg', 'nr=0', ...here1], [eve]],
+      [['--task', 'mail.send', '--arg', 'to=eve', '--arg', 'nr="0"', ...here1, '--state', 'failed'], []],
+      [['--created-before', past, ...here1], []],
+    ] as const) {
+      expect(
+        (await json(['jobs', 'list', ...filter])).data.map((j: { id: string }) => j.id),
+        filter.join(' '),
+      ).toEqual(found)
+      expect((await json(['jobs', 'cancel', ...filter, '--dry-run'])).ids, filter.join(' ')).toEqual(found)
+    }
+    expect(await json(['jobs', 'cancel', '--created-after', past, '--limit', '2', ...here1, '--dry-run'])).toMatchObject({ total: 2 })
+    expect((await here.run(['jobs', 'list', '--created-before', past, ...here1])).out).toBe('no job fits\n')
+  })
+})
+
+describe('queues', () => {
+  test('are listed with what waits where, paused with a reason and an end, and resumed', async () => {
+    freshQueue()
+    await make(2, { delay: '1h' })
+    const paused = await here.run(['queues', 'pause', queue, '--for', '10m', '--reason', 'the API\u001b[2J is down'])
+    expect(paused).toMatchObject({ code: 0, out: expect.stringMatching(`^queue ${queue} paused until 20.*Z by cli: the API is down\n$`) })
+    const listed = await here.run(['queues'])
+    expect(listed.out).toMatch(/^QUEUE +DUE +SCHEDULED +RUNNING +COMPLETED +FAILED +CANCELLED +WORKERS\n/)
+    expect(listed.out).toMatch(new RegExp(`^${queue} +0 +2 +0 +0 +0 +0 +0 +paused until .*: the API is down$`, 'm'))
+    expect((await json(['queues', 'list'])).data).toContainEqual(
+      expect.objectContaining({ queue, scheduled: 2, paused: expect.objectContaining({ by: 'cli' }) }),
+    )
+    expect(await here.run(['queues', 'resume', queue])).toMatchObject({ code: 0, out: `queue ${queue} gives out jobs\n` })
+    expect(await json(['queues', 'pause', queue, '--until', '2100-01-01T00:00:00Z'])).toMatchObject({
+      queue,
+      paused: { until: '2100-01-01T00:00:00.000Z' },
+    })
+    expect(await json(['queues', 'resume', queue])).toMatchObject({ queue, paused: null })
+  })
+})
+
+describe('enqueue', () => {
+  test('says when a key answered a job that is there, or what it did with it', async () => {
+    freshQueue()
+    const enqueue = (to: string, ...args: string[]) => here.run(['enqueue', 'mail.send', JSON.stringify({ to }), '--queue', queue, ...args])
+    const first = await enqueue('ada', '--unique-key', 'order 5', '--tag', 'a', '--tag', 'b', '--delay', '1h')
+    const id = first.out.match(/^job (\d+)\n$/)?.[1] as string
+    expect(await trunkline.get(id)).toMatchObject({ key: 'order 5', tags: ['a', 'b'] })
+    expect((await enqueue('ada', '--unique-key', 'order 5')).out).toBe(`job ${id} is there already (unique key order 5)\n`)
+    expect((await enqueue('bob', '--unique-key', 'order 5', '--unique-mode', 'replace', '--delay', '1h')).out).toMatch(
+      /^job \d+ took the place of the one that waited \(unique key order 5\)\n$/,
+    )
+    const debounce = ['--unique-key', 'tick', '--unique-mode', 'debounce', '--unique-window', '10m', '--unique-max-wait', '1h']
+    expect((await enqueue('ada', ...debounce)).out).toMatch(/^job \d+\n$/)
+    expect((await enqueue('bob', ...debounce)).out).toMatch(/^job \d+ waits on, with this payload \(unique key tick\)\n$/)
+    const made = JSON.parse((await enqueue('ada', '--idempotency-key', 'once', '--json')).out)
+    expect(made).toMatchObject({ made: 'new', payload: { to: 'ada' } })
+    expect(JSON.parse((await enqueue('ada', '--idempotency-key', 'once', '--json')).out)).toMatchObject({ id: made.id, made: 'existing' })
+    expect(await enqueue('bob', '--idempotency-key', 'once')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('[idempotency_conflict]'),
+    })
+  })
+})
+
+describe('doctor', () => {
+  test('tells what endangers the queue with a hint, as a warning', async () => {
+    freshQueue()
+    await make(1)
+    const ran = await here.run(['doctor'])
+    expect(ran.code).toBe(0)
+    expect(ran.out).toMatch(/^warning +health +no keeper leads.*\n +→ Start one: trunkline server/m)
+    const { data } = await json(['doctor'])
+    expect(data).toContainEqual(expect.objectContaining({ what: 'health', state: 'warning', code: 'no_keeper', cure: expect.any(String) }))
+  })
+
+  test('proves the counters, and repairs them only when it is told to', async () => {
+    await trunkline.keeper().runOnce()
+    expect((await here.run(['doctor', '--counters'])).out).toMatch(/^ok +counters +they agree/m)
+    await db.rows(`insert into trunkline.stat_delta select now(), queue_id, task_id, 2, 7, 0 from trunkline.job order by id limit 1`)
+    for (let turn = 1; turn <= 2; turn++) {
+      const proved = await here.run(['doctor', '--counters'])
+      expect(proved).toMatchObject({
+        code: 1,
+        out: expect.stringMatching(/^wrong +counters +queue .*task mail.send: \d+ completed counted, \d+ there\n.*--repair/m),
+      })
+    }
+    expect(await here.run(['doctor', '--counters', '--repair'])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/counters .*; repaired$/m),
+    })
+    expect((await here.run(['doctor', '--counters'])).out).toMatch(/^ok +counters/m)
+  })
+})
+
+describe('changes', () => {
+  test('gives the cursor of now, and from there what happened, as JSON lines with their cursors', async () => {
+    freshQueue()
+    const { cursor } = JSON.parse((await here.run(['changes'])).out)
+    const [id = ''] = await make(1, { delay: '1h' })
+    await trunkline.cancel(id)
+    const ran = await here.run(['changes', '--after', cursor])
+    expect(ran).toMatchObject({ code: 0, err: '' })
+    const lines = ran.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines.map((line) => line.kind)).toEqual(['added', 'cancelled'])
+    const rest = await here.run(['changes', '--after', lines[0].cursor])
+    expect(JSON.parse(rest.out)).toMatchObject({ kind: 'cancelled', no: lines[1].no })
+    expect(await here.run(['changes', '--after', lines[1].cursor])).toMatchObject({ code: 0, out: '' })
+  })
+
+  test('follows what comes until Ctrl-C', async () => {
+    freshQueue()
+    const child = here.start(['changes', '--follow', '--after', JSON.parse((await here.run(['changes'])).out).cursor])
+    let out = ''
+    child.stdout?.on('data', (text) => {
+      out += text
+    })
+    await make(1)
+    await until(() => out.includes('\n'), 'a change')
+    expect(JSON.parse(out.split('\n')[0] ?? '')).toMatchObject({ kind: 'added' })
+    child.kill('SIGINT')
+    await until(() => child.exitCode !== null)
+    expect(child.exitCode).toBe(0)
+  })
+})
+
+describe('retention', () => {
+  test('a bad setting is named with its place before anything starts', async () => {
+    for (const args of [['server'], ['worker', '--keeper']]) {
+      const ran = await here.run(args, { env: { TRUNKLINE_RETENTION__FAILED: 'soon' } })
+      expect(ran).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/retention.failed \(from the environment\) is "soon".*\n.*\[invalid_setting\]/),
+      })
+    }
+  })
+})
+
+test.each<[string, string[], number, RegExp]>([
+  ['ids and a filter together', ['jobs', 'cancel', '1', '--tag', 'x'], 2, /job ids or a filter \(--tag\), not both\n.*\[usage\]/],
+  ['a new queue that is said like a filter', ['jobs', 'rerun', '1', '--queue', 'x'], 2, /--set-…\n.*\[usage\]/],
+  ['neither ids nor a filter', ['jobs', 'delete'], 2, /say which jobs.*\n.*jobs delete --help. \[usage\]/],
+  ['a limit alone', ['jobs', 'retry', '--limit', '5', '--yes'], 2, /say which jobs/],
+  ['one bad id among good ones', ['jobs', 'cancel', '1', 'x1'], 2, /"x1".*\n.*\[invalid_job_id\]/],
+  ['why without an id', ['jobs', 'why'], 2, /missing required argument.*\n.*\[usage\]/],
+  ['why of what is no id', ['jobs', 'why', 'abc'], 2, /\[invalid_job_id\]/],
+  ['an update that changes nothing', ['jobs', 'update', '1'], 2, /say what to change/],
+  ['a priority out of range', ['jobs', 'update', '1', '--set-priority', '101'], 2, /\[invalid_priority\]/],
+  ['a payload that is not JSON', ['jobs', 'rerun', '1', '--payload', '{to'], 1, /\[payload_not_json\]/],
+  ['a payload file that is not there', ['jobs', 'rerun', '1', '--payload', '@nowhere.json'], 2, /no such file.*\n.*\[invalid_option\]/],
+  ['promotion of a job that is not there', ['jobs', 'promote', '999999999'], 1, /no job 999999999.*\n.*\[job_not_found\]/],
+  ['a state that is misspelt', ['jobs', 'cancel', '--state', 'faild', '--yes'], 2, /did you mean "failed"/],
+  ['a reason that is misspelt', ['jobs', 'list', '--reason', 'timout'], 2, /did you mean "timeout"/],
+  ['a state that has no such reason', ['jobs', 'list', '--state', 'failed', '--reason', 'due'], 2, /no reason "due"/],
+  ['a task that is misspelt', ['jobs', 'retry', '--task', 'mail.sned', '--yes'], 1, /did you mean "mail.send".*\n.*\[unknown_task\]/],
+  ['a queue that is misspelt', ['jobs', 'list', '--queue', 'queue'], 1, /did you mean "queue\d+".*\n.*\[unknown_queue\]/],
+  ['an argument without a value', ['jobs', 'list', '--arg', 'to'], 2, /path=value/],
+  ['an argument that would read everything', ['jobs', 'list', '--arg', 'nr=1'], 2, /args.nr.*\n.*\[query_too_broad\]/],
+  ['a time that is none', ['jobs', 'list', '--created-after', 'yesterday'], 2, /"yesterday".*\n.*\[invalid_run_at\]/],
+  ['a fingerprint that is none', ['jobs', 'retry', '--fingerprint', 'xyz', '--yes'], 2, /16 hexadecimal digits/],
+  ['a limit beyond all', ['jobs', 'delete', '--tag', 'x', '--limit', '100001', '--yes'], 2, /from 1 to 100000/],
+  ['a verb that is misspelt', ['jobs', 'cancle', '1'], 2, /unknown command "cancle", did you mean "cancel"/],
+  ['an option that is misspelt', ['jobs', 'retry', '--dryrun', '1'], 2, /Did you mean --dry-run/],
+  ['a verb of queues that is misspelt', ['queues', 'puase', 'x'], 2, /unknown command "puase", did you mean "pause"/],
+  ['a pause of no queue', ['queues', 'pause'], 2, /missing required argument/],
+  ['a pause of an unknown queue', ['queues', 'pause', 'quee1'], 1, /did you mean "queue1".*\n.*\[unknown_queue\]/],
+  ['a pause with two ends', ['queues', 'pause', 'queue1', '--for', '1m', '--until', '2100-01-01T00:00:00Z'], 2, /one of until, for/],
+  ['a pause without sense', ['queues', 'pause', 'queue1', '--for', 'soon'], 2, /\[invalid_duration\]/],
+  ['a resume of an unknown queue', ['queues', 'resume', 'queue'], 1, /\[unknown_queue\]/],
+  [
+    'a unique mode that is misspelt',
+    ['enqueue', 'mail.send', '{}', '--unique-key', 'x', '--unique-mode', 'replce'],
+    2,
+    /did you mean "replace"/,
+  ],
+  ['a unique mode without a key', ['enqueue', 'mail.send', '{}', '--unique-mode', 'replace'], 2, /together with uniqueKey/],
+  ['a throttle without a window', ['enqueue', 'mail.send', '{}', '--unique-key', 'x', '--unique-mode', 'throttle'], 2, /uniqueWindow/],
+  ['a tag of 65 characters', ['enqueue', 'mail.send', '{}', '--tag', 'x'.repeat(65)], 2, /1 to 64 characters/],
+  ['a repair of nothing', ['doctor', '--repair'], 2, /--repair belongs to --counters/],
+  ['a cursor that is none', ['changes', '--after', 'x'], 2, /\[invalid_cursor\]/],
+])('%s gives an error with a code, touches nothing, and shows no stack', async (_, args, code, message) => {
+  const before = await snapshot()
+  const ran = await here.run(args)
+  expect(ran.err).toMatch(message)
+  expect(ran).toMatchObject({ code, out: '' })
+  expect(ran.err).not.toMatch(/\n\s+at |node_modules/)
+  expect(await snapshot()).toEqual(before)
+})
