@@ -144,6 +144,10 @@ describe('the change feed', () => {
     await expect(trunkline.changes({ after: '1' })).rejects.toMatchObject({ code: 'cursor_expired' })
     await expect(trunkline.changes({ after: 'yesterday' })).rejects.toMatchObject({ code: 'invalid_cursor' })
     await expect(trunkline.changes({ after: '0', limit: 0 })).rejects.toMatchObject({ code: 'invalid_option', field: 'limit' })
+    // 0 is the oldest that is kept, however far that is
+    await db.rows(`select setval('trunkline.feed_no', 50000)`)
+    await db.rows('delete from trunkline.feed')
+    await trunkline.enqueue(noop, 1)
     expect((await trunkline.changes({ after: '0' })).changes).toHaveLength(1)
   })
 })

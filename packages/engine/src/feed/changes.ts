@@ -48,12 +48,13 @@ async function fromNow(database: Database): Promise<Cursor> {
 /** Rows after a cursor, with the cursor after each of them and after the read. */
 async function readPage(
   database: Database,
-  cursor: Cursor,
+  from: Cursor,
   limit: number,
 ): Promise<{ changes: (Change & { after: Cursor })[]; cursor: Cursor }> {
-  const rows = await database.run(readStatement, [cursor.high, numbers([...cursor.missing.keys()]), limit])
+  const rows = await database.run(readStatement, [from.high, numbers([...from.missing.keys()]), limit])
   const [first] = rows
-  if (cursor.high > 0 && first?.oldest != null && Number(first.oldest) > cursor.high + 1) {
+  const cursor = from.high === 0 && first?.oldest != null ? { ...from, high: Number(first.oldest) - 1 } : from
+  if (first?.oldest != null && Number(first.oldest) > cursor.high + 1) {
     throw new TrunklineError('cursor_expired', { received: `number ${cursor.high}` })
   }
   const found = rows.filter((row) => row.no !== null)
