@@ -258,6 +258,14 @@ describe('bulk', () => {
     await Promise.allSettled(jobs.map((j) => j.result()))
     await worker.stop()
     expect(await trunkline.bulk('retry', { queue, reason: 'fatal' })).toMatchObject({ total: 0 })
+    const cause = { queue, fingerprint: (await jobs[0]?.get())?.error?.fingerprint as string }
+    const dry = { dryRun: true }
+    expect(await trunkline.bulk('retry', { ...cause, fingerprint: '0123456789abcdef' }, dry)).toMatchObject({ total: 0 })
+    expect(await trunkline.bulk('retry', { ...cause, state: 'failed' }, dry)).toMatchObject({ byState: { failed: 2 } })
+    expect(await trunkline.bulk('retry', cause, dry)).toMatchObject({ byState: { failed: 2 } })
+    await trunkline.enqueue(fails, 3, { queue })
+    for (const state of ['pending', 'running', 'completed', 'cancelled'] as const)
+      expect(await trunkline.bulk('cancel', { ...cause, state }, dry)).toMatchObject({ total: 0 })
     expect(await trunkline.bulk('retry', { queue, reason: 'attempts_used' })).toMatchObject({ total: 2, accepted: 2 })
   })
 

@@ -34,7 +34,7 @@ export interface JobFilter {
   args?: Record<string, unknown>
   createdAfter?: Date | string
   createdBefore?: Date | string
-  /** Failed jobs with this cause (see `error.fingerprint`). */
+  /** Failed jobs with this cause (see `error.fingerprint`); together with another state there are none. */
   fingerprint?: string
 }
 
@@ -97,7 +97,7 @@ function readStates(state: JobState | undefined, reason: string | undefined): re
 export async function readFilter(names: Names, filter: JobFilter, where = 'a job filter'): Promise<CheckedFilter> {
   checkKeys(filter, filterNames, where)
   const { task, queue, tags, createdAfter, createdBefore, fingerprint } = filter
-  const states = readStates(filter.state, filter.reason)
+  const states = readStates(filter.state ?? (fingerprint === undefined ? undefined : 'failed'), filter.reason)
   const args = readArgs(filter.args)
   if (fingerprint !== undefined && !/^[0-9a-f]{16}$/.test(fingerprint)) {
     throw new TrunklineError('invalid_option', { field: 'fingerprint', received: show(fingerprint), allowed: '16 hexadecimal digits' })
@@ -145,12 +145,12 @@ function common(f: CheckedFilter): unknown[] {
  */
 export async function selectIds(database: Database, f: CheckedFilter, limit: number, below?: string): Promise<string[]> {
   const [state] = f.states
-  if (state === 'blocked') return []
+  if (state === 'blocked' || (f.fingerprint !== null && state !== 'failed')) return []
   const driver = f.args.find((a) => f.task?.searchable.includes(a.path))
   if (driver) return await selectByPayload(database, f, driver, limit, below)
   if (state === 'pending') return await selectPending(database, f, limit)
   const status = state === undefined ? undefined : statuses[state]
-  if (f.fingerprint !== null || (f.reason !== null && status === undefined)) return []
+  if (f.reason !== null && status === undefined) return []
   if (status) return await selectSlices(database, selects.ended, [...common(f), `{${status}}`, f.reason, f.fingerprint], limit, below)
   if (state === 'running') {
     const rows = await database.run<{ id: string }>(selects.running, [below ?? highest, 0, limit, ...common(f)])

@@ -1,6 +1,7 @@
 import { formatDuration, show, TrunklineError } from '@trunkline/contract'
 import { checkKeys } from '../jobs/check-options.ts'
 import type { Task } from '../jobs/define-task.ts'
+import { getJobs } from '../jobs/show.ts'
 import type { Keeper } from '../keeper/keeper.ts'
 import type { Database } from '../postgres/database.ts'
 import type { Link } from '../postgres/link.ts'
@@ -14,7 +15,7 @@ const dueStatement = statement(import.meta.url, 'due.sql')
 
 /** Options of `drain`. */
 export interface DrainOptions {
-  /** Asked between the runs; true ends the drain although more is due. What runs is waited for. */
+  /** Asked between the runs (where the last allowed try still counts as `retrying`); true ends the drain although more is due. What runs is waited for. */
   until?: (runs: readonly DrainedRun[]) => boolean | Promise<boolean>
   /** Also run what waits for a time (schedules, retries, snoozes, debounces): the clock is advanced to each. Default false. */
   scheduled?: boolean
@@ -93,7 +94,15 @@ export async function drain(parts: DrainParts, options: DrainOptions = {}): Prom
   } finally {
     await worker.stop()
   }
-  return runs
+  return await withEnds(database, runs)
+}
+
+/** A worker does not know which failed try was the last one that is allowed: that is decided in the database. */
+async function withEnds(database: Database, runs: readonly DrainedRun[]): Promise<DrainedRun[]> {
+  const last = new Map(runs.map((run) => [run.jobId, run]))
+  const ids = [...last.values()].filter((run) => run.how === 'retrying').map((run) => run.jobId)
+  const failed = new Set((await getJobs(database, ids)).filter((job) => job.state === 'failed').map((job) => job.id))
+  return runs.map((run) => (failed.has(run.jobId) && last.get(run.jobId) === run ? { ...run, how: 'failed' } : run))
 }
 
 function notDrained(allowed: string, running: readonly string[]): TrunklineError {

@@ -82,6 +82,14 @@ describe('drain', () => {
     expect(await failing.result()).toBe(3)
   })
 
+  test('tells the last failed try from those before it', async () => {
+    await trunkline.enqueue(shy, {}, { maxAttempts: 2 })
+    expect(await kit.drain({ scheduled: true })).toMatchObject([
+      { attempt: 1, how: 'retrying' },
+      { attempt: 2, how: 'failed', error: 'not at attempt 2' },
+    ])
+  })
+
   test('ends where `until` says so', async () => {
     await trunkline.enqueueMany(noop, [{}, {}, {}])
     const slow = createTestKit(trunkline, [noop], { worker: { concurrency: 1, middleware: [async (_context, next) => await next()] } })

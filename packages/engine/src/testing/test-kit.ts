@@ -79,7 +79,7 @@ async function waitForState(trunkline: Trunkline, job: string | Job, state: JobS
  * @param tasks those that `drain` runs
  * @throws `invalid_option`, `unknown_option`
  * @example
- * await using kit = createTestKit(trunkline, [remind])
+ * const kit = createTestKit(trunkline, [remind])
  * await trunkline.enqueue(remind, { user: 7 }, { delay: '1d' })
  * await kit.clock.advance('1d')
  * expect(await kit.drain()).toMatchObject([{ task: 'user.remind', how: 'completed' }])
