@@ -30,7 +30,7 @@ const dataDir = mkdtempSync(join(tmpdir(), 'trunkline-bench-'))
 const server = await startEmbedded({ dataDir })
 const admin = new pg.Client({ connectionString: server.connectionString('postgres') })
 await admin.connect()
-for (const name of ['ours', 'graphile']) await admin.query(`create database ${name}`)
+for (const name of ['ours', 'chatty', 'graphile']) await admin.query(`create database ${name}`)
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -51,23 +51,39 @@ async function measured(work) {
   }
 }
 
-async function trunklineContestant() {
-  const connectionString = server.connectionString('ours')
+/** @param chatty beside the drain one handler of the same worker writes 10,000 log lines a second */
+async function trunklineContestant({ chatty = false } = {}) {
+  const connectionString = server.connectionString(chatty ? 'chatty' : 'ours')
   const noop = defineTask('noop', { run() {} })
+  const chat = defineTask('chat', {
+    queue: 'chat',
+    async run({ log, signal }) {
+      const begun = performance.now()
+      for (let lines = 0; !signal.aborted; ) {
+        for (const due = (performance.now() - begun) * 10; lines < due; lines++)
+          log.info('one line of a handler that has much to say', { lines })
+        await pause(5)
+      }
+    },
+  })
   const trunkline = await Trunkline.connect({ connectionString, migrate: true })
   const payloads = Array.from({ length: total }, (_, i) => ({ i }))
-  const counts = async () => (await trunkline.queues())[0] ?? { due: 0, running: 0, completed: 0 }
+  const counts = async () => (await trunkline.queues()).find((q) => q.queue === 'default') ?? { due: 0, running: 0 }
   return {
-    name: 'Trunkline, default settings',
+    name: chatty ? 'Trunkline beside 10,000 log lines/s' : 'Trunkline, default settings',
     enqueue: () => trunkline.enqueueMany(noop, payloads),
     async drain() {
-      const worker = await trunkline.work([noop])
+      const talker = chatty ? await trunkline.enqueue(chat, {}) : null
+      const worker = await trunkline.work([noop, chat])
       for (;;) {
         const { due, running } = await counts()
         if (due + running === 0) break
         await pause(10)
       }
-      return () => worker.stop()
+      return async () => {
+        if (talker) await trunkline.cancel(talker.id)
+        await worker.stop()
+      }
     },
     close: () => trunkline.close(),
   }
@@ -115,7 +131,7 @@ async function graphileContestant() {
 }
 
 const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]
-const contestants = [await trunklineContestant(), await graphileContestant()]
+const contestants = [await trunklineContestant(), await trunklineContestant({ chatty: true }), await graphileContestant()]
 const results = contestants.map((c) => ({ name: c.name, enqueue: [], drain: [] }))
 try {
   for (let round = 0; round < rounds; round++) {
@@ -146,7 +162,7 @@ const rows = results.map((r) => ({
   walPerJob: Math.round(median(r.drain.map((x) => x.walPerJob))),
   clientUsPerJob: Math.round(median(r.drain.map((x) => x.clientUsPerJob)) * 10) / 10,
 }))
-const [ours, theirs] = rows
+const [ours, chatty, theirs] = rows
 const ratio = (a, b) => (a / b).toFixed(2)
 if (values.json) console.log(JSON.stringify({ jobs: total, rounds, node: process.versions.node, cpus: cpus().length, rows }, null, 2))
 else {
@@ -159,6 +175,7 @@ else {
       `| ${r.name} | ${r.enqueuePerSecond} | ${r.drainPerSecond} (${r.drainRounds.join(', ')}) | ${r.walPerJob} | ${r.clientUsPerJob} |`,
     )
   console.log(
-    `| ratio | ${ratio(ours.enqueuePerSecond, theirs.enqueuePerSecond)} | **${ratio(ours.drainPerSecond, theirs.drainPerSecond)}** | ${ratio(ours.walPerJob, theirs.walPerJob)} | ${ratio(ours.clientUsPerJob, theirs.clientUsPerJob)} |`,
+    `| ratio to graphile-worker | ${ratio(ours.enqueuePerSecond, theirs.enqueuePerSecond)} | **${ratio(ours.drainPerSecond, theirs.drainPerSecond)}** | ${ratio(ours.walPerJob, theirs.walPerJob)} | ${ratio(ours.clientUsPerJob, theirs.clientUsPerJob)} |`,
   )
+  console.log(`| beside the log lines, ratio to without | | **${ratio(chatty.drainPerSecond, ours.drainPerSecond)}** | | |`)
 }

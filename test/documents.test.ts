@@ -52,7 +52,8 @@ describe('docs/architecture.md', () => {
       ['worker', ['keeper']],
       ['keeper', ['worker']],
       ['jobs', ['worker', 'keeper']],
-      ['log', ['worker', 'keeper', 'jobs']],
+      ['log', ['worker', 'keeper', 'jobs', 'feed']],
+      ['feed', ['worker', 'keeper', 'jobs', 'log']],
       ['postgres', ['worker', 'keeper', 'jobs', 'log']],
     ] as const) {
       for (const file of sources(`packages/engine/src/${room}`)) {

@@ -9,9 +9,6 @@ export type JobAnswer =
 /** A verb that a job can refuse; its participle, as sentences use it. */
 export type RefusableVerb = 'cancelled' | 'retried' | 'rerun' | 'promoted' | 'updated' | 'deleted'
 
-/** Where a job was when a verb came, as the statements say it. */
-export type Place = 'ready' | 'scheduled' | 'debounce' | 'running' | 'completed' | 'failed' | 'cancelled' | 'replaced' | 'pending' | 'due'
-
 const ended = {
   updated: 'It has ended; re-run it as a new job with other options: trunkline jobs rerun {job}.',
   promoted: 'It has ended; run it again with: trunkline jobs retry {job}.',

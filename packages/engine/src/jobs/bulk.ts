@@ -63,7 +63,7 @@ async function select(database: Database, names: Names, target: BulkTarget, limi
     if (!Array.isArray(target.ids) || target.ids.length > limits.bulk) {
       throw new TrunklineError('invalid_option', { field: 'ids', received: show(target.ids), allowed: `at most ${limits.bulk} job ids` })
     }
-    return [...new Set(target.ids.map(checkJobId))].slice(0, limit)
+    return [...new Set(target.ids.map((id, i) => checkJobId(id, `ids[${i}]`)))].slice(0, limit)
   }
   const filter = await readFilter(names, target, 'a bulk filter')
   if (Object.values(target).every((value) => value === undefined)) {

@@ -213,55 +213,42 @@ export async function readManyJobs(
 
 const column = (jobs: readonly NewJob[], pick: (job: NewJob) => number | string | null) => numbers(jobs.map(pick))
 const textColumn = (jobs: readonly NewJob[], pick: (job: NewJob) => string | null) => texts(jobs.map(pick))
-const tagColumn = (jobs: readonly NewJob[]) => textColumn(jobs, (j) => j.tags && JSON.stringify(j.tags))
+
+/** What every enqueue of a mix is given, as `enqueue.sql` numbers it. */
+function columns(jobs: readonly NewJob[]): string[] {
+  return [
+    column(jobs, (j) => j.queueId),
+    column(jobs, (j) => j.taskId),
+    column(jobs, (j) => j.priority),
+    column(jobs, (j) => j.maxAttempts),
+    textColumn(jobs, (j) => j.runAt),
+    column(jobs, (j) => j.timeoutMs),
+    textColumn(jobs, (j) => j.createdBy),
+    textColumn(jobs, (j) => j.payload),
+    column(jobs, (j) => j.delayMs),
+    textColumn(jobs, (j) => j.tags && JSON.stringify(j.tags)),
+    column(jobs, (j) => j.rerunOf),
+  ]
+}
 
 /** Stores jobs without keys, of any mix, in one statement; ids in input order. */
 export async function storeMixed(database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<string[]> {
-  const [row] = await database.run<{ ids: string[] }>(
-    enqueueMixed,
-    [
-      column(jobs, (j) => j.queueId),
-      column(jobs, (j) => j.taskId),
-      column(jobs, (j) => j.priority),
-      column(jobs, (j) => j.maxAttempts),
-      textColumn(jobs, (j) => j.runAt),
-      column(jobs, (j) => j.timeoutMs),
-      textColumn(jobs, (j) => j.createdBy),
-      textColumn(jobs, (j) => j.payload),
-      column(jobs, (j) => j.delayMs),
-      tagColumn(jobs),
-      column(jobs, (j) => j.rerunOf),
-    ],
-    on,
-  )
+  const [row] = await database.run<{ ids: string[] }>(enqueueMixed, columns(jobs), on)
   return row?.ids ?? []
 }
 
 /** Stores jobs with keys in one statement; answers in input order. @throws `idempotency_conflict` */
 async function storeKeyed(database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<StoredJob[]> {
-  const [row] = await database.run<{ ids: string[]; made: EnqueueAnswer[] }>(
-    enqueueKeyed,
-    [
-      column(jobs, (j) => j.queueId),
-      column(jobs, (j) => j.taskId),
-      column(jobs, (j) => j.priority),
-      column(jobs, (j) => j.maxAttempts),
-      textColumn(jobs, (j) => j.runAt),
-      column(jobs, (j) => j.delayMs),
-      column(jobs, (j) => j.timeoutMs),
-      textColumn(jobs, (j) => j.createdBy),
-      textColumn(jobs, (j) => j.payload),
-      tagColumn(jobs),
-      column(jobs, (j) => j.rerunOf),
-      textColumn(jobs, (j) => j.keys?.uniqueKey ?? null),
-      column(jobs, (j) => j.keys?.mode ?? 1),
-      column(jobs, (j) => j.keys?.windowMs ?? null),
-      column(jobs, (j) => j.keys?.maxWaitMs ?? null),
-      textColumn(jobs, (j) => j.keys?.idempotencyKey ?? null),
-      column(jobs, (j) => j.keys?.idempotencyMs ?? null),
-    ],
-    on,
-  )
+  const values = [
+    ...columns(jobs),
+    textColumn(jobs, (j) => j.keys?.uniqueKey ?? null),
+    column(jobs, (j) => j.keys?.mode ?? 1),
+    column(jobs, (j) => j.keys?.windowMs ?? null),
+    column(jobs, (j) => j.keys?.maxWaitMs ?? null),
+    textColumn(jobs, (j) => j.keys?.idempotencyKey ?? null),
+    column(jobs, (j) => j.keys?.idempotencyMs ?? null),
+  ]
+  const [row] = await database.run<{ ids: string[]; made: EnqueueAnswer[] }>(enqueueKeyed, values, on)
   return (row?.ids ?? []).map((id, i) => ({ id, made: row?.made[i] ?? 'new' }))
 }
 

@@ -97,7 +97,10 @@ function readStates(state: JobState | undefined, reason: string | undefined): re
 export async function readFilter(names: Names, filter: JobFilter, where = 'a job filter'): Promise<CheckedFilter> {
   checkKeys(filter, filterNames, where)
   const { task, queue, tags, createdAfter, createdBefore, fingerprint } = filter
-  const states = readStates(filter.state ?? (fingerprint === undefined ? undefined : 'failed'), filter.reason)
+  const states = readStates(
+    filter.state ?? (fingerprint === undefined || filter.reason !== undefined ? undefined : 'failed'),
+    filter.reason,
+  )
   const args = readArgs(filter.args)
   if (fingerprint !== undefined && !/^[0-9a-f]{16}$/.test(fingerprint)) {
     throw new TrunklineError('invalid_option', { field: 'fingerprint', received: show(fingerprint), allowed: '16 hexadecimal digits' })
@@ -243,5 +246,5 @@ export function readPage({ limit = 50, before }: { limit?: number; before?: stri
   if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
     throw new TrunklineError('invalid_option', { field: 'limit', received: show(limit), allowed: 'a whole number from 1 to 500' })
   }
-  return before === undefined ? { limit } : { limit, before: checkJobId(before) }
+  return before === undefined ? { limit } : { limit, before: checkJobId(before, 'before') }
 }

@@ -1,4 +1,3 @@
-import pg from 'pg'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { testDatabase, until } from '../../../../test/support/database.ts'
 import { createKeeper } from '../keeper/keeper.ts'
@@ -253,8 +252,7 @@ test('the sweep forgets keys that hold nothing, and only those', async () => {
 describe('from SQL, as a producer', () => {
   test('keys work in any transaction under the narrow role', async () => {
     await trunkline.enqueue(noop, 0, { queue })
-    const client = new pg.Client({ connectionString: db.url })
-    await client.connect()
+    const client = await db.client()
     try {
       await client.query('set role trunkline_producer')
       const call = async (payload: string) =>
@@ -276,7 +274,7 @@ describe('from SQL, as a producer', () => {
       ])
         await expect(client.query(sql)).rejects.toMatchObject({ code: '42501' })
     } finally {
-      await client.end()
+      await client.query('reset role')
     }
   })
 

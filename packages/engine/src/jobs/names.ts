@@ -107,7 +107,7 @@ export function createNames(database: Database): Names {
 }
 
 /** @throws `invalid_job_id` unless `id` is a decimal job number */
-export function checkJobId(id: unknown): string {
+export function checkJobId(id: unknown, field = 'jobId'): string {
   if (typeof id === 'string' && /^[1-9]\d{0,17}$/.test(id)) return id
-  throw new TrunklineError('invalid_job_id', { field: 'jobId', received: show(id) })
+  throw new TrunklineError('invalid_job_id', { field, received: show(id) })
 }
