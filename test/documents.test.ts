@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { errorTable } from '../packages/contract/src/index.ts'
@@ -82,8 +83,8 @@ test('docs/errors.md has a paragraph for each row of the table, and none beside'
   for (const [, code, status] of documented) expect(Number(status), code).toBe(errorTable[code as keyof typeof errorTable].status)
 })
 
-test('every test that docs/guarantees.md names exists', () => {
-  const named = [...read('docs/guarantees.md').matchAll(/`([^`]+\.test\.ts)`: ([^`|]+)/g)]
+test.each(['docs/guarantees.md', 'docs/comparison.md'])('every test that %s names exists', (page) => {
+  const named = [...read(page).matchAll(/`([^`]+\.test\.ts)`: ([^`|]+)/g)]
   expect(named.length).toBeGreaterThan(8)
   for (const [, file, titles = ''] of named) {
     const text = read(file as string)
@@ -104,17 +105,22 @@ test('docs/dependencies.md has a line for each direct dependency, with its versi
   }
 })
 
+test('each row of docs/comparison.md that says yes names the test that shows it', () => {
+  const rows = [...read('docs/comparison.md').matchAll(/^\| ([^|]+) \| (\w+) \|.*\| ([^|]*) \|$/gm)].filter(([, feature]) =>
+    feature?.trim(),
+  )
+  expect(rows.length).toBeGreaterThan(30)
+  for (const [, feature, ours, shown = ''] of rows) {
+    expect(['yes', 'no'], feature).toContain(ours)
+    if (ours === 'yes') expect(shown, feature).toMatch(/`[^`]+\.test\.ts`: \w/)
+  }
+})
+
 test('nothing that is written links to a page that is not there', () => {
-  for (const page of [
-    'README.md',
-    'CONTRIBUTING.md',
-    'CHANGELOG.md',
-    ...readdirSync(`${root}/docs`)
-      .filter((f) => f.endsWith('.md'))
-      .map((f) => `docs/${f}`),
-  ]) {
-    const folder = page.includes('/') ? 'docs/' : ''
-    for (const [, link] of read(page).matchAll(/\]\((?!https?:)([^)#]+)\)/g))
-      expect(existsSync(`${root}/${folder}${link}`), `${page}: ${link}`).toBe(true)
+  const docs = readdirSync(`${root}/docs`, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.md'))
+  expect(docs).toContain('guides/testing.md')
+  for (const page of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs.map((f) => `docs/${f}`)]) {
+    for (const [, link] of read(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g))
+      expect(existsSync(join(root, dirname(page), link as string)), `${page}: ${link}`).toBe(true)
   }
 })

@@ -29,7 +29,7 @@ import { createKeeper, type Keeper, type KeeperOptions } from './keeper/keeper.t
 import { type CounterDifference, reconcileCounters } from './keeper/reconcile.ts'
 import { createOutsideLogger, type OutsideLogger } from './log/outside-logger.ts'
 import { type LogEntry, readLogs } from './log/read-logs.ts'
-import { checkServer, type DatabaseOptions, openDatabase } from './postgres/database.ts'
+import { checkServer, type Database, type DatabaseOptions, openDatabase } from './postgres/database.ts'
 import { checkSchemaState, migrate } from './postgres/migrate.ts'
 import { listSupervisors, type StartWorkersOptions, type SupervisorView, startWorkers } from './supervisors/supervisors.ts'
 import { listWorkers, type WorkerListOptions, type WorkerView } from './worker/list-workers.ts'
@@ -155,6 +155,26 @@ const connectOptions = [
   'allowUnsafe',
 ]
 
+/** What the test kit needs of a Trunkline. */
+export interface Inside {
+  readonly database: Database
+  /** Stopped by `close`, before the connections go. */
+  readonly parts: { stop(): Promise<void> }[]
+}
+
+const insides = new WeakMap<Trunkline, Inside>()
+
+/** For the test kit. @throws `invalid_option` unless `trunkline` came from `Trunkline.connect` of this copy of the package */
+export function insideOf(trunkline: Trunkline): Inside {
+  const found = insides.get(trunkline)
+  if (found) return found
+  throw new TrunklineError('invalid_option', {
+    field: 'trunkline',
+    received: show(trunkline),
+    allowed: 'what Trunkline.connect of the same copy of the package has made',
+  })
+}
+
 async function connect(options: ConnectOptions): Promise<Trunkline> {
   checkKeys(options, connectOptions, 'Trunkline.connect')
   if (typeof options.connectionString !== 'string' || options.connectionString === '') {
@@ -198,7 +218,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     return closing
   }
 
-  return {
+  const trunkline: Trunkline = {
     async enqueue(task: Task | string, payload: unknown, enqueueOptions: EnqueueOptions = {}) {
       const [made] = await readJobs(names, task, [payload], enqueueOptions)
       if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
@@ -259,6 +279,8 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     close,
     [Symbol.asyncDispose]: close,
   }
+  insides.set(trunkline, { database, parts })
+  return trunkline
 }
 
 /** The entrance. */

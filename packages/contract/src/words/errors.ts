@@ -112,6 +112,11 @@ export const errorTable = {
     sentence: 'the attempt ran longer than its timeout of {allowed}',
     hint: 'Raise the timeout of the task, or make the handler end when its signal aborts.',
   },
+  not_reached: {
+    status: 504,
+    sentence: 'waited {allowed} for {wanted}, but {found}',
+    hint: 'Look at what the sentence says is missing: a worker, a drain, time that has to pass, or a fault of the handler.',
+  },
   cancelled: { status: 409, sentence: 'job {job} was cancelled{by}', hint: 'Retry it with: trunkline jobs retry {job}.' },
   job_failed: { status: 409, sentence: 'job {job} failed: {problem}', hint: 'See: trunkline jobs show {job}.' },
   crash_limit: {

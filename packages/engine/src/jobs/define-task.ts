@@ -27,7 +27,7 @@ export interface TaskContext<Input> {
   readonly log: JobLogger
   /** Aborts when the job is cancelled, times out, loses its lease or its worker stops; `signal.reason` is a {@link TrunklineError} that says which. */
   readonly signal: AbortSignal
-  /** 1 for the first execution of the job; grows with each. */
+  /** 1 for the first execution of the job; grows with each that fails or crashes, not with a snooze. */
   readonly attempt: number
   /**
    * Completes the job in your own transaction: it is done exactly when that commits, and its effects with it. Call it last, then

@@ -203,7 +203,8 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   }
 
   async function stop(): Promise<void> {
-    if (stopped) return
+    // chores that ran without a start have made the connection as well
+    if (stopped) return await link.stop()
     stopped = true
     clearTimeout(timer)
     await beating

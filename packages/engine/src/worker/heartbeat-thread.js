@@ -59,6 +59,8 @@ async function connection() {
     if (client === made) client = null
   })
   client = made
+  // it was asked to end while it connected: with a connection it would not
+  if (stopped) dropConnection()
   return made
 }
 
@@ -101,7 +103,7 @@ async function beat() {
     } else hear(rows[0])
   } catch (error) {
     dropConnection()
-    port.postMessage({ type: 'error', message: error instanceof Error ? error.message : String(error) })
+    if (!stopped) port.postMessage({ type: 'error', message: error instanceof Error ? error.message : String(error) })
   } finally {
     beating = false
     if (again && !stopped) void beat()
