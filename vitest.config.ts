@@ -10,13 +10,23 @@ const test = { testTimeout: 60_000, hookTimeout: 60_000, globalSetup: ['test/sup
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // files wait more than they work: three at a time keep two cores busy
+    maxWorkers: 3,
     projects: [
       { ...common, test: { ...test, name: 'postgresql 18', include: ['packages/**/*.test.ts', 'test/**/*.test.ts'] } },
       // the statements again on the oldest version that is promised
       {
         ...common,
-        test: { ...test, name: 'postgresql 15', include: ['packages/engine/src/**/*.test.ts', 'packages/tasks/src/backup.test.ts'] },
+        test: {
+          ...test,
+          name: 'postgresql 15',
+          include: [
+            'packages/engine/src/{feed,jobs,keeper}/*.test.ts',
+            'packages/engine/src/worker/{worker,batch,life,own-transaction}.test.ts',
+            'packages/engine/src/postgres/{listen,migrate}.test.ts',
+            'packages/tasks/src/backup.test.ts',
+          ],
+        },
       },
       // jobs and workers again through a pooler in transaction mode, where one is installed; plans are looked at on the server itself
       ...(findPgBouncer()

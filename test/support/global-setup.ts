@@ -20,6 +20,8 @@ declare module 'vitest' {
     pooler: string
     /** Name of a migrated database to copy. */
     template: string
+    /** Are large figures asked for? The other projects look at the same with fewer rows. */
+    thorough: boolean
   }
 }
 
@@ -55,6 +57,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('server', server)
   project.provide('pooler', bouncer?.through(server) ?? '')
   project.provide('template', template)
+  project.provide('thorough', project.name === 'postgresql 18')
   return async () => {
     await bouncer?.stop()
     await admin.query(`drop database if exists ${template} with (force)`).catch(() => {})

@@ -155,7 +155,7 @@ function common(f: CheckedFilter): unknown[] {
  */
 export async function selectIds(database: Database, f: CheckedFilter, limit: number, below?: string): Promise<string[]> {
   const [state] = f.states
-  if (state === 'blocked' || (f.fingerprint !== null && state !== 'failed')) return []
+  if (state === 'blocked') return []
   const driver = f.args.find((a) => f.task?.searchable.includes(a.path))
   if (driver) return await selectByPayload(database, f, driver, limit, below)
   if (state === 'pending') return await selectPending(database, f, limit)

@@ -119,7 +119,7 @@ async function applyOne(client: pg.Client, schema: string, migration: Migration)
       return rows.length === 0
     } catch (error) {
       await client.query('rollback').catch(() => {})
-      if (turn < 20 && (error as { code?: string }).code === '55P03') continue
+      if (turn < 20 && ['55P03', '40P01'].includes((error as { code?: string }).code ?? '')) continue
       if (isTransient(error)) throw error
       throw new TrunklineError('migration_failed', { migration: migration.name, problem: (error as Error).message }, { cause: error })
     }
