@@ -10,8 +10,7 @@ const test = { testTimeout: 60_000, hookTimeout: 60_000, globalSetup: ['test/sup
 
 export default defineConfig({
   test: {
-    // files wait more than they work: three at a time keep two cores busy
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       { ...common, test: { ...test, name: 'postgresql 18', include: ['packages/**/*.test.ts', 'test/**/*.test.ts'] } },
       // the statements again on the oldest version that is promised

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { testDatabase } from '../support/database.ts'
 import { play } from './history.ts'
 
-const histories = Number(process.env.TRUNKLINE_TEST_HISTORIES ?? 5000)
+const histories = Number(process.env.TRUNKLINE_TEST_HISTORIES ?? 2000)
 const first = Number(process.env.TRUNKLINE_TEST_SEED ?? 1)
 const length = Number(process.env.TRUNKLINE_TEST_HISTORY_LENGTH ?? 14)
 const db = await testDatabase()

@@ -1,6 +1,10 @@
 -- The engine, complete: pauses, keys, tags, linked re-runs, deletion, searchable payload paths, why, retention (docs/sql.md).
 -- breaking: no
 
+-- All locks at first, in the order in which producers take them (trunkline.enqueue: task, queue, job): whoever holds one of them and
+-- waits for another that we hold would be ended as a deadlock.
+lock table trunkline.task, trunkline.queue, trunkline.job in access exclusive mode;
+
 -- A paused queue gives out nothing; its jobs stay where they are. Without an end it waits for somebody.
 alter table trunkline.queue
   add column paused_at timestamptz,
@@ -397,8 +401,9 @@ begin
   end if;
 end $f$;
 
--- Enqueue from any language, in any transaction (CONTRACT section 5).
-drop function trunkline.enqueue;
+-- Enqueue from any language, in any transaction (CONTRACT section 5). The one before it keeps its number under another name: a
+-- producer that is within a call while this runs would find nothing in its place.
+alter function trunkline.enqueue rename to enqueue_0001;
 create function trunkline.enqueue(
   task text, payload jsonb default '{}'::jsonb, queue text default null, run_at timestamptz default null,
   priority int default null, max_attempts int default null, timeout_ms bigint default null,
