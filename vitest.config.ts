@@ -8,11 +8,19 @@ const common = {
 }
 const test = { testTimeout: 60_000, hookTimeout: 60_000, globalSetup: ['test/support/global-setup.ts'] }
 
+const alone = [
+  'test/one-command-starts-it-and-a-backup-can-be-restored.test.ts',
+  'test/the-database-restarts-fails-over-turns-read-only.test.ts',
+  'packages/engine/src/postgres/pooler.test.ts',
+]
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { ...common, test: { ...test, name: 'postgresql 18', include: ['packages/**/*.test.ts', 'test/**/*.test.ts'] } },
+      { ...common, test: { ...test, name: 'postgresql 18', include: ['packages/**/*.test.ts', 'test/**/*.test.ts'], exclude: alone } },
+      // what counts seconds, or takes all connections of a server, runs when nothing else does
+      { ...common, test: { ...test, name: 'alone', include: alone, fileParallelism: false, sequence: { groupOrder: 1 } } },
       // the statements again on the oldest version that is promised
       {
         ...common,

@@ -60,7 +60,8 @@ export async function detectPooler(open: () => Promise<pg.Client>, openMore: () 
 }
 
 async function isShared(first: pg.Client, second: pg.Client, before: number | null): Promise<boolean> {
-  for (let turn = 0; turn < 3; turn++) {
+  // a busy pooler gives the first one its old connection by chance, but not so many times in a row
+  for (let turn = 0; turn < 30; turn++) {
     const other = await backendOf(second, 'begin; select pg_backend_pid() pid')
     // it was given what the first one would have kept, were this a session
     if (other !== null && other === before) return true
