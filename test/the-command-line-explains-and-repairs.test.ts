@@ -45,7 +45,7 @@ const snapshot = () => db.rows(`select * from trunkline.jobs order by id`)
 const states = async (ids: string[]) => await Promise.all(ids.map(async (id) => (await trunkline.get(id)).state))
 
 async function json(args: string[], input = ''): Promise<any> {
-  const ran = await here.run([...args, '--json'], { input })
+  const ran = input === '' ? await here.say([...args, '--json']) : await here.say([...args, '--json'], { input })
   return { code: ran.code, ...JSON.parse(ran.out) }
 }
 
@@ -59,13 +59,13 @@ describe('jobs why and show', () => {
     freshQueue()
     const [failed = ''] = await makeFailed(1, { tags: ['night', 'shop'] })
     const [later = ''] = await make(1, { delay: '1h' })
-    expect(await here.run(['jobs', 'why', later])).toMatchObject({ code: 0, out: expect.stringMatching(/^[A-Z].* UTC\.\n$/), err: '' })
+    expect(await here.say(['jobs', 'why', later])).toMatchObject({ code: 0, out: expect.stringMatching(/^[A-Z].* UTC\.\n$/), err: '' })
     expect(await json(['jobs', 'why', later])).toMatchObject({ code: 0, jobId: later, state: 'pending', reason: 'scheduled' })
-    const both = await here.run(['jobs', 'why', failed, '999999999', later])
+    const both = await here.say(['jobs', 'why', failed, '999999999', later])
     expect(both).toMatchObject({ code: 1, err: expect.stringMatching(/no job 999999999.*\n.*\[job_not_found\]/) })
     expect(both.out).toMatch(new RegExp(`^job ${failed}: .*\njob ${later}: .*\n$`))
     expect(await json(['jobs', 'why', failed, later])).toMatchObject({ data: [{ jobId: failed }, { jobId: later }] })
-    const shown = await here.run(['jobs', 'show', failed])
+    const shown = await here.say(['jobs', 'show', failed])
     expect(shown.out).toMatch(/why +.*the mailbox. is full/)
     expect(shown.out).toMatch(/tags +night, shop/)
     expect(`${both.out}${shown.out}`).not.toMatch(/[\u001b\u202e]/)
@@ -77,17 +77,18 @@ describe('verbs by id', () => {
     freshQueue()
     const [failed = ''] = await makeFailed(1)
     const [later = '', other = ''] = await make(2, { delay: '1h' })
-    const promoted = await here.run(['jobs', 'promote', later, failed, '999999999'])
+    const promoted = await here.say(['jobs', 'promote', later, failed, '999999999'])
     expect(promoted).toMatchObject({ code: 1, out: `job ${later} is in line now\n3 jobs: 1 promoted, 2 skipped\n` })
     expect(promoted.err).toMatch(
       new RegExp(`job ${failed} is failed; it cannot be promoted\n.*trunkline jobs retry ${failed}. \\[wrong_state\\]`),
     )
     expect(promoted.err).toMatch(/no job 999999999\n.*\[job_not_found\]/)
     const changes = ['--set-priority', '-7', '--set-queue', 'elsewhere', '--set-tag', 'a', '--set-tag', 'b']
-    expect(await here.run(['jobs', 'update', other, ...changes])).toMatchObject({ code: 0, out: `job ${other} updated\n` })
+    expect(await here.say(['jobs', 'update', other, ...changes])).toMatchObject({ code: 0, out: `job ${other} updated\n` })
     expect(await trunkline.get(other)).toMatchObject({ priority: -7, queue: 'elsewhere', tags: ['a', 'b'], state: 'pending' })
-    expect(await here.run(['jobs', 'delete', other])).toMatchObject({ code: 0, out: `job ${other} deleted\n` })
+    expect(await here.say(['jobs', 'delete', other])).toMatchObject({ code: 0, out: `job ${other} deleted\n` })
     await expect(trunkline.get(other)).rejects.toMatchObject({ code: 'job_not_found' })
+    // one in a process of its own, to see that it ends
     expect(await here.run(['jobs', 'cancel', later])).toMatchObject({ code: 0, out: `job ${later} cancelled\n` })
     expect(await json(['jobs', 'retry', later, failed])).toMatchObject({ code: 0, total: 2, accepted: 2, skipped: 0 })
     expect(await json(['jobs', 'retry', later])).toMatchObject({
@@ -102,7 +103,8 @@ describe('verbs by id', () => {
     const [failed = ''] = await makeFailed(1, { tags: ['old'] })
     writeFileSync(join(here.folder, 'payload.json'), '{"to":"bob"}')
     const again = async (args: string[], input = '') => {
-      const ran = await here.run(['jobs', 'rerun', failed, ...args], { input })
+      const rerun = ['jobs', 'rerun', failed, ...args]
+      const ran = input === '' ? await here.say(rerun) : await here.run(rerun, { input })
       const id = ran.out.match(/^job \d+ runs again as job (\d+)\n$/)?.[1] as string
       return await trunkline.get(id)
     }
@@ -114,7 +116,7 @@ describe('verbs by id', () => {
     })
     expect(await again(['--payload', '@payload.json', '--set-delay', '1h'])).toMatchObject({ payload: { to: 'bob' }, reason: 'scheduled' })
     const { id } = await again(['--payload', '-', '--set-queue', 'elsewhere'], '{"to":"eve"}')
-    const shown = await here.run(['jobs', 'show', id])
+    const shown = await here.say(['jobs', 'show', id])
     expect(shown.out).toMatch(/queue +elsewhere/)
     expect(shown.out).toMatch(new RegExp(`rerun of +job ${failed}`))
   })
@@ -137,7 +139,7 @@ describe('verbs by filter', () => {
       expect(counted, args[0]).toMatchObject({ code: 0, total: 5, accepted: 0, byState: { failed: 2, pending: 3 }, results: [] })
       expect(counted.ids.toSorted()).toEqual(ids.toSorted())
     }
-    expect((await here.run(['jobs', 'cancel', ...ids.slice(1, 3), '999999999', '--dry-run'])).out).toBe(
+    expect((await here.say(['jobs', 'cancel', ...ids.slice(1, 3), '999999999', '--dry-run'])).out).toBe(
       '3 jobs (1 failed, 1 pending, 1 not there); nothing was touched\n',
     )
     expect(await snapshot()).toEqual(before)
@@ -147,11 +149,11 @@ describe('verbs by filter', () => {
     freshQueue()
     const ids = await make(2)
     for (const verb of [['cancel'], ['retry'], ['rerun'], ['promote'], ['update', '--set-priority', '5'], ['delete']]) {
-      const ran = await here.run(['jobs', ...verb, '--queue', queue])
+      const ran = await here.say(['jobs', ...verb, '--queue', queue])
       expect(ran, verb[0]).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/without a terminal.*--yes\n.*\[usage\]/) })
     }
     expect(await states(ids)).toEqual(['pending', 'pending'])
-    expect(await here.run(['jobs', 'cancel', '--queue', queue, '--yes'])).toMatchObject({ code: 0, out: '2 jobs: 2 cancelled\n' })
+    expect(await here.say(['jobs', 'cancel', '--queue', queue, '--yes'])).toMatchObject({ code: 0, out: '2 jobs: 2 cancelled\n' })
     expect(await states(ids)).toEqual(['cancelled', 'cancelled'])
   })
 
@@ -159,7 +161,7 @@ describe('verbs by filter', () => {
     freshQueue()
     const failed = await makeFailed(2)
     await make(12, { delay: '1h' })
-    const ran = await here.run(['jobs', 'retry', '--queue', queue, '--yes'])
+    const ran = await here.say(['jobs', 'retry', '--queue', queue, '--yes'])
     expect(ran).toMatchObject({ code: 0, err: '' })
     expect(ran.out).toMatch(/^14 jobs: 2 retried, 12 skipped\n/)
     expect(ran.out.match(/is pending; it cannot be retried → It is waiting/g)).toHaveLength(10)
@@ -191,7 +193,7 @@ describe('verbs by filter', () => {
       expect((await json(['jobs', 'cancel', ...filter, '--dry-run'])).ids, filter.join(' ')).toEqual(found)
     }
     expect(await json(['jobs', 'cancel', '--created-after', past, '--limit', '2', ...here1, '--dry-run'])).toMatchObject({ total: 2 })
-    expect((await here.run(['jobs', 'list', '--created-before', past, ...here1])).out).toBe('no job fits\n')
+    expect((await here.say(['jobs', 'list', '--created-before', past, ...here1])).out).toBe('no job fits\n')
   })
 })
 
@@ -199,15 +201,15 @@ describe('queues', () => {
   test('are listed with what waits where, paused with a reason and an end, and resumed', async () => {
     freshQueue()
     await make(2, { delay: '1h' })
-    const paused = await here.run(['queues', 'pause', queue, '--for', '10m', '--reason', 'the API\u001b[2J is down'])
+    const paused = await here.say(['queues', 'pause', queue, '--for', '10m', '--reason', 'the API\u001b[2J is down'])
     expect(paused).toMatchObject({ code: 0, out: expect.stringMatching(`^queue ${queue} paused until 20.*Z by cli: the API is down\n$`) })
-    const listed = await here.run(['queues'])
+    const listed = await here.say(['queues'])
     expect(listed.out).toMatch(/^QUEUE +DUE +SCHEDULED +RUNNING +COMPLETED +FAILED +CANCELLED +WORKERS\n/)
     expect(listed.out).toMatch(new RegExp(`^${queue} +0 +2 +0 +0 +0 +0 +0 +paused until .*: the API is down$`, 'm'))
     expect((await json(['queues', 'list'])).data).toContainEqual(
       expect.objectContaining({ queue, scheduled: 2, paused: expect.objectContaining({ by: 'cli' }) }),
     )
-    expect(await here.run(['queues', 'resume', queue])).toMatchObject({ code: 0, out: `queue ${queue} gives out jobs\n` })
+    expect(await here.say(['queues', 'resume', queue])).toMatchObject({ code: 0, out: `queue ${queue} gives out jobs\n` })
     expect(await json(['queues', 'pause', queue, '--until', '2100-01-01T00:00:00Z'])).toMatchObject({
       queue,
       paused: { until: '2100-01-01T00:00:00.000Z' },
@@ -219,7 +221,7 @@ describe('queues', () => {
 describe('enqueue', () => {
   test('says when a key answered a job that is there, or what it did with it', async () => {
     freshQueue()
-    const enqueue = (to: string, ...args: string[]) => here.run(['enqueue', 'mail.send', JSON.stringify({ to }), '--queue', queue, ...args])
+    const enqueue = (to: string, ...args: string[]) => here.say(['enqueue', 'mail.send', JSON.stringify({ to }), '--queue', queue, ...args])
     const first = await enqueue('ada', '--unique-key', 'order 5', '--tag', 'a', '--tag', 'b', '--delay', '1h')
     const id = first.out.match(/^job (\d+)\n$/)?.[1] as string
     expect(await trunkline.get(id)).toMatchObject({ key: 'order 5', tags: ['a', 'b'] })
@@ -244,7 +246,7 @@ describe('doctor', () => {
   test('tells what endangers the queue with a hint, as a warning', async () => {
     freshQueue()
     await make(1)
-    const ran = await here.run(['doctor'])
+    const ran = await here.say(['doctor'])
     expect(ran.code).toBe(0)
     expect(ran.out).toMatch(/^warning +health +no keeper leads.*\n +→ Start one: trunkline server/m)
     const { data } = await json(['doctor'])
@@ -253,44 +255,44 @@ describe('doctor', () => {
 
   test('proves the counters, and repairs them only when it is told to', async () => {
     await trunkline.keeper().runOnce()
-    expect((await here.run(['doctor', '--counters'])).out).toMatch(/^ok +counters +they agree/m)
+    expect((await here.say(['doctor', '--counters'])).out).toMatch(/^ok +counters +they agree/m)
     await db.rows(`insert into trunkline.stat_delta select now(), queue_id, task_id, 2, 7, 0 from trunkline.job order by id limit 1`)
     for (let turn = 1; turn <= 2; turn++) {
-      const proved = await here.run(['doctor', '--counters'])
+      const proved = await here.say(['doctor', '--counters'])
       expect(proved).toMatchObject({
         code: 1,
         out: expect.stringMatching(/^wrong +counters +queue .*task mail.send: \d+ completed counted, \d+ there\n.*--repair/m),
       })
     }
-    expect(await here.run(['doctor', '--counters', '--repair'])).toMatchObject({
+    expect(await here.say(['doctor', '--counters', '--repair'])).toMatchObject({
       code: 0,
       out: expect.stringMatching(/counters .*; repaired$/m),
     })
-    expect((await here.run(['doctor', '--counters'])).out).toMatch(/^ok +counters/m)
+    expect((await here.say(['doctor', '--counters'])).out).toMatch(/^ok +counters/m)
   })
 })
 
 describe('changes', () => {
   test('gives the cursor of now, and from there what happened, as JSON lines with their cursors', async () => {
     freshQueue()
-    const { cursor } = JSON.parse((await here.run(['changes'])).out)
+    const { cursor } = JSON.parse((await here.say(['changes'])).out)
     const [id = ''] = await make(1, { delay: '1h' })
     await trunkline.cancel(id)
-    const ran = await here.run(['changes', '--after', cursor])
+    const ran = await here.say(['changes', '--after', cursor])
     expect(ran).toMatchObject({ code: 0, err: '' })
     const lines = ran.out
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line))
     expect(lines.map((line) => line.kind)).toEqual(['added', 'cancelled'])
-    const rest = await here.run(['changes', '--after', lines[0].cursor])
+    const rest = await here.say(['changes', '--after', lines[0].cursor])
     expect(JSON.parse(rest.out)).toMatchObject({ kind: 'cancelled', no: lines[1].no })
-    expect(await here.run(['changes', '--after', lines[1].cursor])).toMatchObject({ code: 0, out: '' })
+    expect(await here.say(['changes', '--after', lines[1].cursor])).toMatchObject({ code: 0, out: '' })
   })
 
   test('follows what comes until Ctrl-C', async () => {
     freshQueue()
-    const child = here.start(['changes', '--follow', '--after', JSON.parse((await here.run(['changes'])).out).cursor])
+    const child = here.start(['changes', '--follow', '--after', JSON.parse((await here.say(['changes'])).out).cursor])
     let out = ''
     child.stdout?.on('data', (text) => {
       out += text
@@ -360,7 +362,7 @@ test.each<[string, string[], number, RegExp]>([
   ['a cursor that is none', ['changes', '--after', 'x'], 2, /\[invalid_cursor\]/],
 ])('%s gives an error with a code, touches nothing, and shows no stack', async (_, args, code, message) => {
   const before = await snapshot()
-  const ran = await here.run(args)
+  const ran = await here.say(args)
   expect(ran.err).toMatch(message)
   expect(ran).toMatchObject({ code, out: '' })
   expect(ran.err).not.toMatch(/\n\s+at |node_modules/)

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +21,8 @@ export interface Installation {
   readonly folder: string
   readonly dataDir: string
   run(args: string[], options?: { env?: NodeJS.ProcessEnv; input?: string }): Promise<Ran>
+  /** As `run`, in one process for all: a tenth of the time, but it does not show that a command ends by itself. */
+  say(args: string[]): Promise<Ran>
   /** Starts a command that goes on; it is gone after the tests of the file. */
   start(args: string[]): ChildProcess
   /** Starts `trunkline up` and waits until it is ready. */
@@ -42,6 +44,29 @@ export function installation(environment: NodeJS.ProcessEnv = {}): Installation 
     return spawn(process.execPath, [bin, ...args], { cwd: folder, env: { ...baseEnv, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
   }
 
+  function commandHost(): (args: string[]) => Promise<Ran> {
+    const child = fork(fileURLToPath(new URL('./command-host.mjs', import.meta.url)), { cwd: folder, env: baseEnv, execArgv: [], stdio: 'pipe' })
+    started.push(child)
+    const open = new Map<number, (ran: Ran) => void>()
+    let last = 0
+    let lost = ''
+    child.stderr?.on('data', (text) => {
+      lost += text
+    })
+    child.on('message', ({ no, code, out, err }: Ran & { no: number }) => {
+      open.get(no)?.({ code, out, err })
+      open.delete(no)
+    })
+    child.once('close', (code) => {
+      for (const done of open.values()) done({ code, out: '', err: lost })
+    })
+    return (args) =>
+      new Promise((done) => {
+        open.set(++last, done)
+        child.send({ no: last, args })
+      })
+  }
+
   function pids(): number[] {
     const own = readFileSafe(join(dataDir, 'up.lock'))
     const postmaster = Number(readFileSafe(join(dataDir, 'postgres', 'postmaster.pid')).split('\n')[0])
@@ -52,6 +77,7 @@ export function installation(environment: NodeJS.ProcessEnv = {}): Installation 
   }
 
   const started: ChildProcess[] = []
+  let host: ((args: string[]) => Promise<Ran>) | undefined
   afterAll(async () => {
     for (const child of started) child.kill('SIGKILL')
     for (const pid of pids()) process.kill(pid, 'SIGKILL')
@@ -67,6 +93,10 @@ export function installation(environment: NodeJS.ProcessEnv = {}): Installation 
       const child = start(args)
       started.push(child)
       return child
+    },
+    say(args) {
+      host ??= commandHost()
+      return host(args)
     },
     async run(args, { env, input = '' } = {}) {
       const child = start(args, env)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 import { testDatabase } from '../../../../test/support/database.ts'
 import { defineTask } from '../jobs/define-task.ts'
 import { createRetention, readRetention } from './retention.ts'
@@ -8,6 +8,8 @@ const database = db.open({ queryTimeoutMs: 120_000 })
 const trunkline = await db.connect()
 const noop = defineTask('noop', { run: () => {} })
 const range = 500_000
+/** Every so many ids have a job: all of them on the newest server, fewer where only the statements matter. */
+const step = inject('thorough') ? 1 : 100
 
 /** Fills whole ranges of ids with jobs that ended long ago, as workers leave them. */
 async function fill(ranges: number): Promise<{ queueId: number; taskId: number }> {
@@ -15,15 +17,15 @@ async function fill(ranges: number): Promise<{ queueId: number; taskId: number }
   const [{ queueId, taskId }] = await db.rows('select queue_id "queueId", task_id "taskId" from trunkline.job limit 1')
   const n = ranges * range
   await db.rows(
-    `insert into trunkline.job(id, queue_id, task_id, payload, created_at) select i, $1, $2, '{}', now() - interval '40 days' from generate_series(10, ${n - 1}) i`,
+    `insert into trunkline.job(id, queue_id, task_id, payload, created_at) select i, $1, $2, '{}', now() - interval '40 days' from generate_series(1000, ${n - 1}, ${step}) i`,
     [queueId, taskId],
   )
   await db.rows(
     `insert into trunkline.outcome(id, status, attempt, worker_id, queue_id, task_id, started_at, finished_at)
-    select i, 2, 0, 1, $1, $2, now() - interval '39 days', now() - interval '39 days' from generate_series(10, ${n - 1}) i`,
+    select i, 2, 0, 1, $1, $2, now() - interval '39 days', now() - interval '39 days' from generate_series(1000, ${n - 1}, ${step}) i`,
     [queueId, taskId],
   )
-  await db.rows(`insert into trunkline.stat_delta values (now(), $1, $2, 2, ${n - 10}, 0)`, [queueId, taskId])
+  await db.rows(`insert into trunkline.stat_delta values (now(), $1, $2, 2, ${Math.ceil((n - 1000) / step)}, 0)`, [queueId, taskId])
   await db.rows(`select setval('trunkline.id', ${n + 5})`)
   return { queueId, taskId }
 }
@@ -59,15 +61,17 @@ describe('whole ranges', () => {
     })()
     const retention = createRetention(database, { completed: '30d', failed: '30d', cancelled: '30d' })
     const begun = performance.now()
-    const removed = await retention.runOnce()
-    const ms = performance.now() - begun
+    expect(await retention.prepare()).toBe(2)
+    const preparedAt = performance.now()
+    const dropped = await retention.drop()
+    const ms = performance.now() - preparedAt
     going = false
     await beside
     await worker.stop()
     console.log(
-      `retention: ${removed.ranges} ranges in ${Math.round(ms)} ms; ${ran} jobs ran beside it, the slowest took ${Math.round(slowest)} ms`,
+      `retention: ${dropped} ranges looked at in ${Math.round(preparedAt - begun)} ms, dropped in ${Math.round(ms)} ms; ${ran} jobs ran beside it, the slowest took ${Math.round(slowest)} ms`,
     )
-    expect(removed).toEqual({ ranges: 2, jobs: 0 })
+    expect(dropped).toBe(2)
     expect(ran).toBeGreaterThan(0)
     const left = await db.rows(`select id::int from trunkline.job where id < ${2 * range} order by id`)
     // number 1 was never run

@@ -88,9 +88,19 @@ const tables = ['job', 'outcome', 'log'] as const
 const beside = ['attempt', 'moved', 'retagged', 'hidden', 'cancel_wanted'] as const
 const besideByJob = ['progress', 'searchable'] as const
 
+/** What one look at a closing range has found; it stays true, because nothing of such a range comes to life again. */
+interface Found {
+  kept: string[]
+  going: Group[]
+}
+
 /** Removes history by its rules; one pass at a time. */
 export interface Retention {
-  /** One pass: whole ranges first, then, where rules differ, a slice of the rest. */
+  /** Closes the ranges that are due and counts what they hold: reads only, beside everything. Returns how many can be dropped. */
+  prepare(): Promise<number>
+  /** Drops what was prepared: a fraction of a second per range, whatever it holds. */
+  drop(): Promise<number>
+  /** One pass: whole ranges first (`prepare`, `drop`), then, where rules differ, a slice of the rest. */
   runOnce(): Promise<Removed>
 }
 
@@ -101,21 +111,26 @@ export function createRetention(database: Database, options: RetentionOptions = 
   const longest = keeps.includes(null) ? null : Math.max(...(keeps as number[]))
   const differ = new Set(keeps).size > 1
   let purgedTo = '0'
+  /** By number of the range. */
+  const prepared = new Map<number, Found>()
 
-  async function dropRanges(): Promise<number> {
+  async function prepare(): Promise<number> {
     if (longest === null) return 0
-    let dropped = 0
-    const ranges = await database.run<{ no: number; newest: Date | null; full: boolean }>(rangesStatement, [rangeSize])
-    for (const { no, newest, full } of ranges) {
+    const cutoff = new Date(Date.now() - longest)
+    for (const { no, newest, full } of await database.run<{ no: number; newest: Date | null; full: boolean }>(rangesStatement, [
+      rangeSize,
+    ])) {
       // ids grow with time: what follows is younger still
-      if (!full || (newest !== null && Date.now() - newest.getTime() < longest)) break
-      if (await dropRange(no, new Date(Date.now() - longest))) dropped++
+      if (!full || (newest !== null && newest > cutoff)) break
+      if (prepared.has(no)) continue
+      const found = await look(no, cutoff)
+      if (found) prepared.set(no, found)
     }
-    return dropped
+    return prepared.size
   }
 
-  /** Stragglers are carried over into new partitions of the same range; without any the range is gone. */
-  async function dropRange(no: number, cutoff: Date): Promise<boolean> {
+  /** Null, and the range stays open, where too much of it must be kept. */
+  async function look(no: number, cutoff: Date): Promise<Found | null> {
     // the mark first: after it fewer and fewer of the range are alive, so that one look is enough
     await database.run(markStatement, [no, true])
     const groups = await database.transaction(async (tx) => {
@@ -125,13 +140,23 @@ export function createRetention(database: Database, options: RetentionOptions = 
     })
     const kept = groups.flatMap((group) => (group.keep ? (group.ids ?? []) : []))
     const going = groups.filter((group) => !group.keep)
-    if (kept.length > mostKept || (going.length === 0 && kept.length > 0)) {
-      await database.run(markStatement, [no, false])
-      return false
+    if (kept.length <= mostKept && (going.length > 0 || kept.length === 0)) return { kept, going }
+    await database.run(markStatement, [no, false])
+    return null
+  }
+
+  /** Stragglers are carried over into new partitions of the same range; without any the range is gone. */
+  async function drop(): Promise<number> {
+    let dropped = 0
+    const ranges = [...prepared]
+    // whatever fails: the next pass looks again, since others may have deleted jobs meanwhile
+    prepared.clear()
+    for (const [no, { kept, going }] of ranges) {
+      await swap(no, kept, going)
+      for (const text of sweepTexts(no)) await database.query(inSchema(text, database.schema))
+      dropped++
     }
-    await swap(no, kept, going)
-    for (const text of sweepTexts(no)) await database.query(inSchema(text, database.schema))
-    return true
+    return dropped
   }
 
   async function swap(no: number, kept: readonly string[], going: readonly Group[]): Promise<void> {
@@ -180,8 +205,11 @@ export function createRetention(database: Database, options: RetentionOptions = 
   }
 
   return {
+    prepare,
+    drop,
     async runOnce() {
-      return { ranges: await dropRanges(), jobs: await purge() }
+      await prepare()
+      return { ranges: await drop(), jobs: await purge() }
     },
   }
 }
