@@ -62,10 +62,10 @@ describe('after npm start', () => {
     const later = (await here.run(['enqueue', 'sql_run', '-', '--delay', '1h'], { input: '{"sql":"select 1"}' })).out.match(
       /job (\d+)/,
     )?.[1] as string
-    expect((await here.run(['jobs', 'list', '--state', 'pending'])).out).toContain('pending (scheduled)')
-    expect(await here.run(['jobs', 'cancel', later])).toMatchObject({ code: 0, out: `job ${later} cancelled\n` })
-    expect((await here.run(['jobs', 'show', later])).out).toMatch(/state +cancelled/)
-    expect(await here.run(['jobs', 'retry', later])).toMatchObject({ code: 0 })
+    expect((await here.say(['jobs', 'list', '--state', 'pending'])).out).toContain('pending (scheduled)')
+    expect(await here.say(['jobs', 'cancel', later])).toMatchObject({ code: 0, out: `job ${later} cancelled\n` })
+    expect((await here.say(['jobs', 'show', later])).out).toMatch(/state +cancelled/)
+    expect(await here.say(['jobs', 'retry', later])).toMatchObject({ code: 0 })
     const followed = await here.run(['jobs', 'logs', '-f', later])
     expect(followed.out).toContain('SELECT 1')
     const workers = JSON.parse((await here.run(['workers', '--json'])).out)
@@ -94,33 +94,33 @@ describe('after npm start', () => {
     ['a priority out of range', ['enqueue', 'sql_run', '{}', '--priority', '101'], 2, /invalid_priority/],
     ['a state that does not exist', ['jobs', 'list', '--state', 'queued'], 2, /allowed: pending, running/],
   ])('%s gives an error with a code, and no stack', async (_, args, code, message) => {
-    const ran = await here.run(args)
+    const ran = await here.say(args)
     expect(ran.err).toMatch(message)
     expect(ran.code).toBe(code)
     expect(ran.err).not.toMatch(/\n\s+at |node_modules/)
-    const json = await here.run([...args, '--json'])
+    const json = await here.say([...args, '--json'])
     expect(JSON.parse(json.err).error).toMatchObject({ code: expect.any(String), message: expect.any(String) })
   })
 
   test('text of others cannot steer the terminal', async () => {
     const made = JSON.parse(
-      (await here.run(['enqueue', 'sql_run', '{"sql":"select \'\\u001b]0;owned\\u0007\\u001b[31m\\u202e\'"}', '--wait', '--json'])).out,
+      (await here.say(['enqueue', 'sql_run', '{"sql":"select \'\\u001b]0;owned\\u0007\\u001b[31m\\u202e\'"}', '--wait', '--json'])).out,
     )
     for (const args of [
       ['jobs', 'show', made.id],
       ['jobs', 'logs', made.id],
       ['jobs', 'list'],
     ]) {
-      expect((await here.run(args)).out).not.toMatch(/[\u001b\u0007\u009b\u202e]/)
+      expect((await here.say(args)).out).not.toMatch(/[\u001b\u0007\u009b\u202e]/)
     }
   })
 
   test('the built command line prints help for every verb', async () => {
-    const help = await here.run(['--help'])
+    const help = await here.say(['--help'])
     expect(help.code).toBe(0)
     for (const verb of ['up', 'server', 'worker', 'migrate', 'enqueue', 'jobs', 'queues', 'workers', 'changes', 'backup', 'doctor']) {
       expect(help.out).toContain(`  ${verb}`)
-      expect(await here.run([verb, '--help'])).toMatchObject({ code: 0, out: expect.stringContaining('--json') })
+      expect(await here.say([verb, '--help'])).toMatchObject({ code: 0, out: expect.stringContaining('--json') })
     }
   })
 

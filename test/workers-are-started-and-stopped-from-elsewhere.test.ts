@@ -5,7 +5,7 @@ import { until } from './support/database.ts'
 const here = installation()
 const started = await here.up()
 
-const json = async (args: string[]) => JSON.parse((await here.run([...args, '--json'])).out)
+const json = async (args: string[]) => JSON.parse((await here.say([...args, '--json'])).out)
 const live = async (): Promise<any[]> => (await json(['workers'])).data
 
 describe('trunkline workers', () => {
@@ -30,17 +30,17 @@ describe('trunkline workers', () => {
   })
 
   test('cleanup forgets those that have ended, and says so', async () => {
-    expect(await here.run(['workers', 'cleanup'])).toMatchObject({
+    expect(await here.say(['workers', 'cleanup'])).toMatchObject({
       code: 0,
       out: 'every worker is heard of\nforgot 1 workers that had ended\n',
     })
   })
 
   test('misuse is told with code 2: nobody named, unknown command, no number', async () => {
-    expect(await here.run(['workers', 'stop'])).toMatchObject({ code: 2, err: expect.stringContaining('--all') })
-    expect(await here.run(['workers', 'stop', 'x'])).toMatchObject({ code: 2, err: expect.stringContaining('[invalid_option]') })
-    expect(await here.run(['workers', 'start', '--count', 'many'])).toMatchObject({ code: 2 })
-    expect(await here.run(['workers', 'frobnicate'])).toMatchObject({ code: 2 })
+    expect(await here.say(['workers', 'stop'])).toMatchObject({ code: 2, err: expect.stringContaining('--all') })
+    expect(await here.say(['workers', 'stop', 'x'])).toMatchObject({ code: 2, err: expect.stringContaining('[invalid_option]') })
+    expect(await here.say(['workers', 'start', '--count', 'many'])).toMatchObject({ code: 2 })
+    expect(await here.say(['workers', 'frobnicate'])).toMatchObject({ code: 2 })
   })
 
   test('a worker of chosen tasks under a name of its own: an unknown task and a taken name are refused', async () => {
@@ -64,6 +64,6 @@ describe('trunkline workers', () => {
   test('without a running installation it says how to start one', async () => {
     started.child.kill('SIGTERM')
     await until(() => started.child.exitCode !== null)
-    expect(await here.run(['workers', 'start'])).toMatchObject({ code: 1, err: expect.stringContaining('npm start') })
+    expect(await here.say(['workers', 'start'])).toMatchObject({ code: 1, err: expect.stringContaining('npm start') })
   })
 })

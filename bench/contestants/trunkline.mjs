@@ -1,0 +1,48 @@
+import { defineTask, Trunkline } from '../../packages/trunkline/dist/index.js'
+import { pause } from '../measure.mjs'
+
+/** Trunkline as it comes: no option is set but the address of the database. */
+export const trunkline = {
+  peer: 'trunkline',
+  name: 'Trunkline',
+  settings: 'default',
+  tables: 'trunkline',
+  async create({ connectionString, onJob }) {
+    const noop = defineTask('noop', { run: ({ input }) => onJob(input) })
+    const slow = defineTask('slow', { queue: 'default', run: ({ input }) => pause(input.ms) })
+    const chat = defineTask('chat', { queue: 'chat', run: talk })
+    const queue = await Trunkline.connect({ connectionString, migrate: true })
+    return {
+      bulk: (n, from = 0) =>
+        queue.enqueueMany(
+          noop,
+          Array.from({ length: n }, (_, i) => ({ i: from + i })),
+        ),
+      add: (payload) => queue.enqueue(noop, payload),
+      addSlow: (ms) => queue.enqueue(slow, { ms }),
+      async talker() {
+        const job = await queue.enqueue(chat, {})
+        return () => queue.cancel(job.id)
+      },
+      async work() {
+        const worker = await queue.work([noop, slow, chat])
+        return () => worker.stop()
+      },
+      async empty(left = 0) {
+        const counts = (await queue.queues()).find((q) => q.queue === 'default')
+        return (counts?.due ?? 0) + (counts?.running ?? 0) <= left
+      },
+      close: () => queue.close(),
+    }
+  },
+}
+
+/** Writes 10,000 lines a second into the log of its job until it is told to stop. */
+async function talk({ log, signal }) {
+  const begun = performance.now()
+  for (let lines = 0; !signal.aborted; ) {
+    for (const due = (performance.now() - begun) * 10; lines < due; lines++)
+      log.info('one line of a handler that has much to say', { lines })
+    await pause(5)
+  }
+}
