@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Duration, type EnqueueAnswer, limits, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
 import { numbers, texts } from '../postgres/arrays.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
-import { statement } from '../postgres/statement.ts'
+import { prepared, statement } from '../postgres/statement.ts'
 import { isTransient } from '../postgres/transient.ts'
 import { checkAttempts, checkKeys, checkPriority } from './check-options.ts'
 import type { Task } from './define-task.ts'
@@ -11,7 +11,7 @@ import { type KeyOptions, type Keys, keyOptionNames, readKeys } from './keys.ts'
 import type { KnownTask, Names } from './names.ts'
 import { withPartitions } from './partitions.ts'
 
-const enqueueMixed = statement(import.meta.url, 'enqueue.sql')
+const enqueueMixed = prepared(statement(import.meta.url, 'enqueue.sql'))
 const enqueueMany = statement(import.meta.url, 'enqueue-many.sql')
 const enqueueKeyed = statement(import.meta.url, 'enqueue-keyed.sql')
 

@@ -188,9 +188,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     pooled,
     async run(statement, values, on = 'general') {
       if (typeof on !== 'string') return (await explained(on.query(statement.text(schema), values))).rows
+      const named = statement.prepared === true
       return await borrow(
         on,
-        async (client, shared) => (await send(client, statement, values, { schema, profile: on, pooled: shared })).rows,
+        async (client, shared) => (await send(client, statement, values, { schema, profile: on, pooled: shared, named })).rows,
       )
     },
     async query(text, values) {

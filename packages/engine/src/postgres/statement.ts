@@ -9,6 +9,8 @@ export interface Statement {
   text(schema: string): string
   /** May it change something? Told from its words: a call of one of our functions counts as well. */
   readonly writes: boolean
+  /** Is it worth preparing by name on the connections of a pool? */
+  readonly prepared?: boolean
   /** The call of the function that holds the same text, where there is one: what is sent behind a pooler. */
   readonly call?: (schema: string) => string
 }
@@ -56,4 +58,9 @@ export function statement(base: string, file: string, twin?: string): Statement 
       return text
     },
   }
+}
+
+/** The same statement, planned once for each connection of a pool: for small ones that are run again and again. */
+export function prepared(statement: Statement): Statement {
+  return { ...statement, prepared: true }
 }

@@ -42,14 +42,14 @@ const busyAfter = 3
 
 /**
  * How long to sleep before the next look, in ms, when nothing was found for `idleMs`. A back-stop only where the listener is
- * proven: hints wake the worker. One can be missed by a hair, so the first looks come quickly. And one is never sent when the
+ * proven: hints wake the worker. One can be missed by a hair, so the first looks come quickly, each after twice the time. And one is never sent when the
  * producer's transaction wrote its job while the worker was busy and commits later: a pause of a tenth of the idle time adds
- * at most a tenth to what that transaction took itself. 60 s at the most make 1,500 looks a day, so six idle workers stay
- * below 10,000 on a queue.
+ * at most a tenth to what that transaction took itself. Five minutes at the most make some 400 looks a day, so twenty idle
+ * workers stay below 10,000 on a queue.
  */
 export function idlePause(idleMs: number, listening: boolean): number {
-  if (idleMs < 100) return 20
-  return listening ? Math.min(60_000, Math.max(1000, idleMs / 10)) : 1000
+  if (idleMs < 100) return Math.max(20, idleMs)
+  return listening ? Math.min(300_000, Math.max(1000, idleMs / 10)) : 1000
 }
 
 /** Makes the loop; it claims nothing before `start`. */
@@ -59,6 +59,8 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
   let next = 0
   let saidIdle: boolean | null = null
   let wakes = 0
+  /** How many of them the last turn had seen. */
+  let heard = 0
   let wakeUp: (() => void) | null = null
   let streak = 0
   let idleSince = 0
@@ -84,10 +86,10 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
   }
 
   /** Asks each queue once, beginning with the one whose turn it is. */
-  async function take(n: number): Promise<boolean> {
+  async function take(n: number, woken: boolean): Promise<boolean> {
     for (let i = 0; i < readers.length; i++) {
       const reader = readers[(next + i) % readers.length] as QueueReader
-      const got = await reader.take(n, options.suspectAllowed())
+      const got = await reader.take(n, options.suspectAllowed(), woken)
       if (!got) continue
       next = (next + i + 1) % readers.length
       accept(
@@ -102,8 +104,10 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
   const pause = () => options.pollMs ?? idlePause(performance.now() - idleSince, options.listening())
 
   async function turn(n: number): Promise<void> {
+    const woken = wakes !== heard
     const seen = wakes
-    if (await take(n)) {
+    heard = wakes
+    if (await take(n, woken)) {
       idleSince = performance.now()
       if (++streak >= busyAfter) await say(false)
       return

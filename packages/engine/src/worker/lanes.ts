@@ -8,8 +8,9 @@ export interface QueueReader {
    * Takes up to `wanted` jobs; null when nothing is due. An empty answer is only believed after a sweep, which looks at all
    * lanes from their start.
    * @param alone may a crash suspect be taken now?
+   * @param woken has a producer just said that there is work?
    */
-  take(wanted: number, alone: boolean): Promise<Claim | null>
+  take(wanted: number, alone: boolean, woken?: boolean): Promise<Claim | null>
 }
 
 /** A sweep is due after this long at the latest … */
@@ -22,6 +23,8 @@ const hintAboveMs = 3
 /** Makes the reader of one queue. */
 export function createQueueReader(link: Link, queueId: number, workerId: () => number): QueueReader {
   let lanes: number[] = []
+  /** Those that held work when some last did. */
+  let usual: number[] = []
   let suspects = false
   const hints = new Map<number, string>()
   let hinted = false
@@ -35,6 +38,7 @@ export function createQueueReader(link: Link, queueId: number, workerId: () => n
     const found = await lanesOf(link, queueId)
     suspects = found.includes(isolationLane)
     lanes = found.filter((lane) => lane !== isolationLane)
+    if (lanes.length > 0) usual = lanes
     hints.clear()
     sweptAt = performance.now()
     sweepMs = sweptAt - begun
@@ -63,8 +67,13 @@ export function createQueueReader(link: Link, queueId: number, workerId: () => n
     return got
   }
 
-  async function take(wanted: number, alone: boolean): Promise<Claim | null> {
+  async function take(wanted: number, alone: boolean, woken = false): Promise<Claim | null> {
     turn++
+    if (woken && lanes.length === 0 && usual.length > 0) {
+      // most likely one job in a lane that was read before: it need not wait for the sweep. No more than one, lest a better lane waits
+      const got = await request(1, usual)
+      if (got) return got
+    }
     const due = performance.now() - sweptAt > Math.max(sweepEveryMs, sweepCostFactor * sweepMs)
     if (due || lanes.length === 0) await sweep()
     if (suspects && alone && turn % 5 === 0) {
