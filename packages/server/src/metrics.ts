@@ -45,8 +45,14 @@ export function createMetrics(trunkline: Trunkline): Metrics {
     }
     workers.reset()
     for (const w of live) workers.inc({ state: w.isStale ? 'stale' : w.state })
-    slots.set({ use: 'all' }, live.reduce((n, w) => n + w.concurrency, 0))
-    slots.set({ use: 'busy' }, live.reduce((n, w) => n + w.running.length, 0))
+    slots.set(
+      { use: 'all' },
+      live.reduce((n, w) => n + w.concurrency, 0),
+    )
+    slots.set(
+      { use: 'busy' },
+      live.reduce((n, w) => n + w.running.length, 0),
+    )
   }
 
   return {

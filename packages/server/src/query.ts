@@ -17,7 +17,8 @@ export function readQuery(text: string): Record<string, string | string[]> {
   for (const [name, value] of parameters) {
     const listed = name.endsWith('[]')
     const key = listed ? name.slice(0, -2) : name
-    if (forbidden.has(key)) throw new TrunklineError('invalid_request', { field: 'query', problem: `has the parameter "${key}", which is not allowed` })
+    if (forbidden.has(key))
+      throw new TrunklineError('invalid_request', { field: 'query', problem: `has the parameter "${key}", which is not allowed` })
     const before = read[key]
     if (before === undefined) read[key] = listed ? [value] : value
     else read[key] = [...(Array.isArray(before) ? before : [before]), value]

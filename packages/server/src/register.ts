@@ -5,6 +5,7 @@ import { authenticate, checkAccess } from './door/access.ts'
 import { type AuditEntry, writeAudit } from './door/audit.ts'
 import type { Limiter } from './door/limits.ts'
 import { type Principal, withinOf } from './door/principal.ts'
+import { apiPrefix } from './prefix.ts'
 import type { Call, ChangeNote, Route } from './route.ts'
 import type { Service } from './service.ts'
 
@@ -25,9 +26,6 @@ export interface Registrar {
   readonly limits: { all: Limiter; login: Limiter; bulk: Limiter }
   readonly refused: (entry: Omit<AuditEntry, 'outcome'>) => Promise<void>
 }
-
-/** Below this the API lives. */
-export const apiPrefix = '/api/v1'
 
 const changing = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 
@@ -89,7 +87,9 @@ export function register(app: FastifyInstance, registrar: Registrar, declared: R
   if (!access?.role || !access.object) throw new Error(`${method} ${url} does not say who may call it`)
   if (changing.has(method) && !action) throw new Error(`${method} ${url} has no name for the audit`)
   const { limits, service, refused } = registrar
-  const problems = Object.fromEntries((access.role === 'anyone' ? [400, 429, 503] : [400, 401, 403, 404, 409, 429, 503]).map((status) => [status, problem]))
+  const problems = Object.fromEntries(
+    (access.role === 'anyone' ? [400, 429, 503] : [400, 401, 403, 404, 409, 429, 503]).map((status) => [status, problem]),
+  )
   app.route({
     method,
     url: declared.root ? url : apiPrefix + url,
@@ -114,6 +114,8 @@ export function register(app: FastifyInstance, registrar: Registrar, declared: R
     },
     preValidation: async (request) => {
       if (!body) checkNoBody(request)
+      // no body and an empty one mean the same: nothing was said
+      else request.body ??= {}
     },
     preHandler: async (request) => {
       if (limit) limits[limit].take(limitKey(limit, request))

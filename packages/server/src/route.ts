@@ -69,10 +69,8 @@ export interface Route<P extends z.ZodType = any, Q extends z.ZodType = any, B e
 }
 
 /** Declares a route; the types of its call come from its schemas. */
-export function route<
-  P extends z.ZodType = z.ZodUndefined,
-  Q extends z.ZodType = z.ZodUndefined,
-  B extends z.ZodType = z.ZodUndefined,
->(declared: Route<P, Q, B>): Route {
+export function route<P extends z.ZodType = z.ZodUndefined, Q extends z.ZodType = z.ZodUndefined, B extends z.ZodType = z.ZodUndefined>(
+  declared: Route<P, Q, B>,
+): Route {
   return declared as unknown as Route
 }

@@ -8,6 +8,7 @@ import { Trunkline } from '@trunkline/engine'
 import { type DatabaseOptions, openDatabase } from '@trunkline/engine/postgres'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { createSerializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { addDocs } from './docs.ts'
 import { createRefusals } from './door/audit.ts'
 import { createIdentity, type Identity } from './door/identity.ts'
 import { createIssuers } from './door/issuers.ts'
@@ -16,13 +17,14 @@ import { createLimiter } from './door/limits.ts'
 import { explain } from './door/problems.ts'
 import { secretFrom, secretOfFile } from './door/secret.ts'
 import { createSigningKeys } from './door/signing-keys.ts'
-import { addDocs } from './docs.ts'
+import { apiPrefix } from './prefix.ts'
 import { readQuery } from './query.ts'
-import { apiPrefix, register } from './register.ts'
+import { register } from './register.ts'
 import type { Route } from './route.ts'
 import { authRoutes } from './routes/auth.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { oidcRoutes } from './routes/oidc.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { systemRoutes } from './routes/system.ts'
 import { workerRoutes } from './routes/workers.ts'
@@ -30,7 +32,9 @@ import type { Service } from './service.ts'
 import type { ServerSettings } from './settings.ts'
 
 /** Something that happened to the server. */
-export type ServerEvent = { type: 'database_error'; where: 'api'; error: Error } | { type: 'request_failed'; requestId: string; route: string; error: Error }
+export type ServerEvent =
+  | { type: 'database_error'; where: 'api'; error: Error }
+  | { type: 'request_failed'; requestId: string; route: string; error: Error }
 
 /** Options of {@link createServer}. */
 export interface ServerOptions {
@@ -116,8 +120,14 @@ function readTls(file: string, field: string): Buffer {
   }
 }
 
+/** The names that a route knows in its body or its query. */
+function namesOf(declared: Route | undefined, place: string): string[] {
+  const schema = place === 'body' ? declared?.body : place === 'query' ? declared?.query : undefined
+  return Object.keys((schema as { shape?: object } | undefined)?.shape ?? {})
+}
+
 /** Body parser, errors, headers: what holds for every answer, also of routes that are not there. */
-function addManners(app: FastifyInstance, settings: ServerSettings, onEvent: (event: ServerEvent) => void): void {
+function addManners(app: FastifyInstance, onEvent: (event: ServerEvent) => void): void {
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(createSerializerCompiler())
   app.removeAllContentTypeParsers()
@@ -132,11 +142,13 @@ function addManners(app: FastifyInstance, settings: ServerSettings, onEvent: (ev
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (request.url.startsWith('/api')) reply.header('cache-control', 'no-store')
-    if (request.url.length > longestUrl) throw new TrunklineError('invalid_request', { field: 'url', problem: `is longer than ${longestUrl} characters` })
+    if (request.url.length > longestUrl)
+      throw new TrunklineError('invalid_request', { field: 'url', problem: `is longer than ${longestUrl} characters` })
   })
   app.setErrorHandler((error, request, reply) => {
-    const { problem, retryAfter, isFault } = explain(error, request.id)
-    if (isFault) onEvent({ type: 'request_failed', requestId: request.id, route: request.routeOptions.url ?? 'no route', error: error as Error })
+    const { problem, retryAfter, isFault } = explain(error, request.id, (place) => namesOf(request.routeOptions.config?.route, place))
+    if (isFault)
+      onEvent({ type: 'request_failed', requestId: request.id, route: request.routeOptions.url ?? 'no route', error: error as Error })
     if (retryAfter !== null) reply.header('retry-after', String(retryAfter))
     if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
     return reply
@@ -150,7 +162,9 @@ function addManners(app: FastifyInstance, settings: ServerSettings, onEvent: (ev
 /** What answers where no route is: 405 with the methods that are there, else 404. */
 function addNotFound(app: FastifyInstance, routes: readonly Route[]): void {
   const patterns = routes.map(({ method, url, root }) => {
-    const path = (root ? url : apiPrefix + url).split('/').map((part) => (part.startsWith(':') ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
+    const path = (root ? url : apiPrefix + url)
+      .split('/')
+      .map((part) => (part.startsWith(':') ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
     return { method, pattern: new RegExp(`^${path.join('/')}/?$`) }
   })
   app.setNotFoundHandler((request, reply) => {
@@ -181,7 +195,7 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
     issuers: createIssuers(settings.auth.issuers),
     sessionMs: settings.auth.sessionHours * hour,
   })
-  return { trunkline, database, identity, keys, settings, version, startedAt: new Date() }
+  return { trunkline, database, identity, keys, secret, settings, version, startedAt: new Date() }
 }
 
 /**
@@ -206,16 +220,18 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   }
   const routes = [
     ...authRoutes(service),
+    ...oidcRoutes(service),
     ...jobRoutes(service),
     ...bulkRoutes(service),
     ...queueRoutes(service),
     ...workerRoutes(service),
     ...systemRoutes(service),
   ]
-  addManners(app, settings, onEvent)
+  addManners(app, onEvent)
   await app.register(cookie)
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentSecurity },
+    frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
     strictTransportSecurity: settings.tls || settings.publicUrl?.startsWith('https:') ? { maxAge: 31_536_000 } : false,
   })

@@ -1,7 +1,7 @@
 import { formatDuration } from '@trunkline/contract'
 import type { KeeperEvent, WorkerEvent } from '@trunkline/engine'
-import { plain, sizeText } from './print.ts'
 import type { ServerEvent } from '@trunkline/server'
+import { plain, sizeText } from './print.ts'
 import type { SupervisorEvent } from './supervisor.ts'
 
 /** The one place where events become sentences. Null = not worth a line. */

@@ -97,7 +97,10 @@ export const jobQuery = z.strictObject({
   tags: repeated(text(limits.tagLength, 1)).optional(),
   createdAfter: time.optional(),
   createdBefore: time.optional(),
-  fingerprint: z.string().regex(/^[0-9a-f]{16}$/, '16 hexadecimal digits').optional(),
+  fingerprint: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/, '16 hexadecimal digits')
+    .optional(),
   cursor: decimalId.optional(),
   limit: limit(),
   includeData: flag.default(false),
@@ -126,7 +129,10 @@ const level = z.enum(['debug', 'info', 'warn', 'error'])
 
 /** `GET /jobs/:id/logs`. */
 export const logQuery = z.strictObject({
-  after: z.string().regex(/^\d{1,18}$/, 'the number of a line').optional(),
+  after: z
+    .string()
+    .regex(/^\d{1,18}$/, 'the number of a line')
+    .optional(),
   level: repeated(level).optional(),
   stage: text(200, 1).optional(),
   search: text(200, 1).optional(),
@@ -146,7 +152,10 @@ export const logLine = z
   })
   .meta({ id: 'LogLine' })
 
-export const logList = z.object({ data: z.array(logLine), nextCursor: z.string().nullable().meta({ description: 'Give it back as after' }) })
+export const logList = z.object({
+  data: z.array(logLine),
+  nextCursor: z.string().nullable().meta({ description: 'Give it back as after' }),
+})
 
 /** `GET /jobs/:id/timeline`. */
 export const jobTimeline = z
@@ -283,7 +292,11 @@ export const jobStats = z
 
 /** `GET /jobs/events`. */
 export const eventQuery = z.strictObject({
-  after: z.string().max(200_000).optional().meta({ description: 'A cursor of an earlier answer, or asOf; 0 = from the oldest. Default: from now' }),
+  after: z
+    .string()
+    .max(200_000)
+    .optional()
+    .meta({ description: 'A cursor of an earlier answer, or asOf; 0 = from the oldest. Default: from now' }),
   limit: limit(5000, 500),
 })
 

@@ -12,9 +12,7 @@ export const queue = z
     failed: z.number(),
     cancelled: z.number(),
     workers: z.number(),
-    paused: z
-      .object({ since: instant, until: instant.nullable(), reason: z.string().nullable(), by: z.string().nullable() })
-      .nullable(),
+    paused: z.object({ since: instant, until: instant.nullable(), reason: z.string().nullable(), by: z.string().nullable() }).nullable(),
   })
   .meta({ id: 'Queue' })
 

@@ -6,7 +6,10 @@ export const decimalId = z.string().regex(/^[1-9]\d{0,17}$/, 'a decimal number, 
 /** A queue or task name. */
 export const name = z.string().regex(namePattern, '1 to 128 characters of A-Z a-z 0-9 _ . : / -')
 /** A name, or the beginning of names with a `*` behind it. */
-export const namePart = z.string().regex(/^[A-Za-z0-9_.:/-]{0,128}\*?$/, 'a name, or its beginning with a * behind it').min(1)
+export const namePart = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:/-]{0,128}\*?$/, 'a name, or its beginning with a * behind it')
+  .min(1)
 /** RFC 3339 with an offset. */
 export const time = z.iso.datetime({ offset: true, error: 'a time such as 2030-01-31T09:00:00Z' })
 /** A time in an answer: UTC, milliseconds. */

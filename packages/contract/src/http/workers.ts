@@ -44,9 +44,7 @@ export const startWorkers = z
 export const workersWanted = z.object({ supervisor: z.string(), wanted: z.number() })
 
 /** `POST /workers/cleanup`. */
-export const cleanup = z
-  .strictObject({ staleMs: z.number().int().min(1000).max(86_400_000).optional() })
-  .meta({ id: 'Cleanup' })
+export const cleanup = z.strictObject({ staleMs: z.number().int().min(1000).max(86_400_000).optional() }).meta({ id: 'Cleanup' })
 export const cleanedUp = z.object({ workers: z.array(z.string()), jobs: z.number(), poisoned: z.number(), forgotten: z.number() })
 
 /** A task, with the JSON Schema of its payload. */

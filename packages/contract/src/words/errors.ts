@@ -195,14 +195,22 @@ export const errorTable = {
   },
   weak_password: { status: 400, sentence: 'the password {problem}', hint: 'Choose at least 12 characters that are not easy to guess.' },
   key_not_found: { status: 404, sentence: 'there is no API key {received}', hint: 'List them: trunkline keys.' },
-  oidc_failed: { status: 401, sentence: 'the identity provider did not let you in: {problem}', hint: 'Begin again at /api/v1/auth/oidc/start.' },
+  oidc_failed: {
+    status: 401,
+    sentence: 'the identity provider did not let you in: {problem}',
+    hint: 'Begin again at /api/v1/auth/oidc/start.',
+  },
   not_configured: { status: 404, sentence: '{what} is not configured', hint: '{advice}' },
   workers_not_supervised: {
     status: 409,
     sentence: 'this server cannot start workers: no process that keeps them running is there',
     hint: 'Start one by hand with: {command}.',
   },
-  port_taken: { status: 500, sentence: 'port {received} of {where} is taken', hint: 'Stop what listens there, or choose another: PORT={advice}.' },
+  port_taken: {
+    status: 500,
+    sentence: 'port {received} of {where} is taken',
+    hint: 'Stop what listens there, or choose another: PORT={advice}.',
+  },
   // the database
   database_unavailable: {
     status: 503,

@@ -63,7 +63,13 @@ const optionNames = ['dryRun', 'changes', 'rerun', 'by', 'limit', 'within', 'onP
 /** Jobs of one transaction: few enough that claims beside it wait for milliseconds only. */
 const partSize = 500
 
-async function select(database: Database, names: Names, target: BulkTarget, limit: number, within: Within | null | undefined): Promise<string[]> {
+async function select(
+  database: Database,
+  names: Names,
+  target: BulkTarget,
+  limit: number,
+  within: Within | null | undefined,
+): Promise<string[]> {
   if ('ids' in target) {
     checkKeys(target, ['ids'], 'a list of jobs')
     if (!Array.isArray(target.ids) || target.ids.length > limits.bulk) {

@@ -169,7 +169,8 @@ export async function selectIds(database: Database, f: CheckedFilter, limit: num
   if (state === 'pending') return await selectPending(database, f, limit)
   const status = state === undefined ? undefined : statuses[state]
   if (f.reason !== null && status === undefined) return []
-  if (status) return await selectSlices(database, selects.ended, [...common(f), `{${status}}`, f.reason, f.fingerprint, f.within], limit, below)
+  if (status)
+    return await selectSlices(database, selects.ended, [...common(f), `{${status}}`, f.reason, f.fingerprint, f.within], limit, below)
   if (state === 'running') {
     const rows = await database.run<{ id: string }>(selects.running, [below ?? highest, 0, limit, ...common(f), f.within])
     return rows.map((row) => row.id)

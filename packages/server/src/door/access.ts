@@ -1,7 +1,7 @@
 import { TrunklineError } from '@trunkline/contract'
 import type { FastifyRequest } from 'fastify'
-import { sessionCookie } from '../routes/auth.ts'
 import type { Access } from '../route.ts'
+import { sessionCookie } from '../routes/auth.ts'
 import type { Identity } from './identity.ts'
 import { checkMay } from './may.ts'
 import type { Principal } from './principal.ts'
@@ -30,14 +30,18 @@ export async function authenticate(identity: Identity, request: FastifyRequest):
   const { authorization } = request.headers
   const cookie = request.cookies[sessionCookie]
   if (authorization !== undefined && cookie !== undefined) {
-    throw new TrunklineError('invalid_request', { field: 'Authorization', problem: 'came together with the session cookie; send one of them' })
+    throw new TrunklineError('invalid_request', {
+      field: 'Authorization',
+      problem: 'came together with the session cookie; send one of them',
+    })
   }
   if (authorization !== undefined) return await identity.ofBearer(bearerOf(authorization))
   if (cookie === undefined) return null
   const principal = await identity.ofSession(cookie)
   if (changing.has(request.method)) {
     const sent = request.headers['x-trunkline-csrf']
-    if (typeof sent !== 'string' || !principal.csrfToken || !sameText(sent, principal.csrfToken)) throw new TrunklineError('csrf_missing', {})
+    if (typeof sent !== 'string' || !principal.csrfToken || !sameText(sent, principal.csrfToken))
+      throw new TrunklineError('csrf_missing', {})
   }
   return principal
 }

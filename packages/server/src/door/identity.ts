@@ -28,7 +28,10 @@ export interface Identity {
   /** @throws `login_failed`: the same for a wrong password, an unknown e-mail and a disabled user */
   login(email: string, password: string): Promise<Account>
   token(account: Account): Promise<{ token: string; expiresAt: Date }>
-  session(account: Account, from: { address: string; agent: string | undefined }): Promise<{ cookie: string; csrfToken: string; expiresAt: Date }>
+  session(
+    account: Account,
+    from: { address: string; agent: string | undefined },
+  ): Promise<{ cookie: string; csrfToken: string; expiresAt: Date }>
   /** Ends the session, or gives the token back. */
   logout(principal: Principal): Promise<void>
   /** Forgets what was remembered of callers, after a change of users or keys. */
@@ -42,8 +45,6 @@ export interface IdentityOptions {
   sessionMs: number
 }
 
-/** Beginning of every API key: scanners of repositories find it. */
-export const keyStart = 'tlk_'
 const keyPattern = /^tlk_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/
 /** So long a caller is not looked up again; a change of role counts after this time on other servers. */
 const rememberMs = 2000
@@ -52,13 +53,6 @@ const mostRemembered = 10_000
 const longestBearer = 8192
 
 const refuse = (problem: string) => new TrunklineError('unauthenticated', { problem })
-
-/** A new API key, its prefix and the hash that is stored. */
-export function newApiKey(): { key: string; prefix: string; hash: Buffer } {
-  const prefix = [...randomBytes(8)].map((byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte & 31]).join('')
-  const key = `${keyStart}${prefix}_${randomBytes(32).toString('base64url')}`
-  return { key, prefix, hash: hashToken(key) }
-}
 
 const csrfOf = (cookie: string) => createHash('sha256').update(`csrf:${cookie}`).digest('base64url')
 

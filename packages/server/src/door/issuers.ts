@@ -43,7 +43,10 @@ export function roleFromClaims(claims: Record<string, unknown>, of: Pick<Externa
 /** Makes {@link Issuers}. Keys are fetched when the first token comes, and kept. */
 export function createIssuers(list: readonly ExternalIssuer[]): Issuers {
   const known = new Map(
-    list.map((of) => [of.issuer, { of, keys: createRemoteJWKSet(new URL(of.jwksUrl), { timeoutDuration: 2000, cooldownDuration: 10_000 }) }]),
+    list.map((of) => [
+      of.issuer,
+      { of, keys: createRemoteJWKSet(new URL(of.jwksUrl), { timeoutDuration: 2000, cooldownDuration: 10_000 }) },
+    ]),
   )
   return {
     knows: (issuer) => typeof issuer === 'string' && known.has(issuer),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { TrunklineError } from '@trunkline/contract'
 import { hash, verify } from '@node-rs/argon2'
+import { TrunklineError } from '@trunkline/contract'
 
 // OWASP's second choice for argon2id: 19 MiB, two passes (about 30 ms)
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }

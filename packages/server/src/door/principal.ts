@@ -1,4 +1,4 @@
-import { isAtLeast, type Right, type Role, roles } from '@trunkline/contract'
+import { type Right, type Role, roles } from '@trunkline/contract'
 import type { Scopes } from '@trunkline/contract/http'
 import type { Within } from '@trunkline/engine'
 
@@ -39,13 +39,6 @@ export function overlapOf(a: Scopes, b: Scopes): Scopes {
   return { queues: overlap(a.queues, b.queues), tasks: overlap(a.tasks, b.tasks), servers: overlap(a.servers, b.servers) }
 }
 
-/** Are all of `inner` part of `outer`? */
-export function isPartOf(inner: Scopes, outer: Scopes): boolean {
-  const part = (i: readonly string[] | null, o: readonly string[] | null) =>
-    o === null || (i !== null && i.every((x) => o.some((y) => (x.endsWith('*') ? y.endsWith('*') && x.startsWith(y.slice(0, -1)) : covers([y], x)))))
-  return part(inner.queues, outer.queues) && part(inner.tasks, outer.tasks) && part(inner.servers, outer.servers)
-}
-
 /** The lower of two roles. */
 export function lowerRole(a: Role, b: Role): Role {
   return roles[Math.min(roles.indexOf(a), roles.indexOf(b))] ?? 'viewer'
@@ -69,9 +62,4 @@ export function mayUse({ scopes }: Principal, queue: string, task: string): bool
 /** May they see payload and result of this job? With the right, or because it is their own. */
 export function maySeeData({ rights, subject }: Principal, job: { createdBy: string | null }): boolean {
   return rights.includes('payload.read') || job.createdBy === subject
-}
-
-/** Does the role suffice? */
-export function hasRole(principal: Principal, needed: Role): boolean {
-  return isAtLeast(principal.role, needed)
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable, isTrunklineError, TrunklineError } from '@trunkline/contract'
+import { didYouMean, type ErrorCode, errorTable, isTrunklineError, TrunklineError } from '@trunkline/contract'
 import type { Problem } from '@trunkline/contract/http'
 import { isTransient } from '@trunkline/engine/postgres'
 
@@ -14,6 +14,7 @@ export interface Explained {
 interface ValidationIssue {
   instancePath?: string
   message?: string
+  params?: { keys?: string[] }
 }
 
 interface FastifyTrouble {
@@ -36,18 +37,33 @@ const outside: Partial<Record<ErrorCode, string>> = {
   internal: 'something went wrong inside Trunkline',
 }
 
-function fieldOf(issue: ValidationIssue, context: string | undefined): string {
+const placeOf: Record<string, string> = { querystring: 'query', params: 'path', body: 'body' }
+
+function fieldOf(issue: ValidationIssue, place: string): string {
   const path = (issue.instancePath ?? '').split('/').filter(Boolean)
   const text = path.map((part, i) => (/^\d+$/.test(part) ? `[${part}]` : i === 0 ? part : `.${part}`)).join('')
-  return text || (context ?? 'body')
+  return text || place
 }
 
-function invalid({ validation = [], validationContext }: FastifyTrouble): { error: TrunklineError; errors: { field: string; problem: string }[] } {
-  const errors = validation.slice(0, 50).map((issue) => ({
-    field: fieldOf(issue, validationContext).slice(0, 200),
-    problem: (issue.message ?? 'is not valid').slice(0, 500),
-  }))
-  const [first = { field: validationContext ?? 'body', problem: 'is not valid' }] = errors
+/** Names that a schema has, for did-you-mean. */
+export type NamesOf = (place: string) => readonly string[]
+
+function invalid(
+  { validation = [], validationContext = 'body' }: FastifyTrouble,
+  namesOf: NamesOf,
+): { error: TrunklineError; errors: { field: string; problem: string }[] } {
+  const place = placeOf[validationContext] ?? validationContext
+  const errors = validation.slice(0, 50).flatMap((issue) => {
+    const field = fieldOf(issue, place).slice(0, 200)
+    const { keys } = issue.params ?? {}
+    if (!Array.isArray(keys)) return [{ field, problem: (issue.message ?? 'is not valid').slice(0, 500) }]
+    const at = field === place ? '' : `${field}.`
+    return keys.slice(0, 10).map((key) => ({
+      field: `${at}${key}`.slice(0, 200),
+      problem: `is not known here${at === '' ? didYouMean(key, namesOf(place)) : ''}`,
+    }))
+  })
+  const [first = { field: place, problem: 'is not valid' }] = errors
   return { error: new TrunklineError('invalid_request', { field: first.field, problem: `is refused: ${first.problem}` }), errors }
 }
 
@@ -67,24 +83,26 @@ function ofFastify(trouble: FastifyTrouble): TrunklineError | null {
       return new TrunklineError('invalid_request', { field: 'url', problem: 'is no address here' })
   }
   // data that PostgreSQL cannot take: the checks before it have a hole, but the caller has sent it
-  if (/^22/.test(trouble.code ?? '')) return new TrunklineError('invalid_request', { field: 'request', problem: 'has a value that cannot be stored' })
+  if (/^22/.test(trouble.code ?? ''))
+    return new TrunklineError('invalid_request', { field: 'request', problem: 'has a value that cannot be stored' })
   const { statusCode = 500 } = trouble
-  if (statusCode >= 400 && statusCode < 500) return new TrunklineError('invalid_request', { field: 'request', problem: 'could not be read' })
+  if (statusCode >= 400 && statusCode < 500)
+    return new TrunklineError('invalid_request', { field: 'request', problem: 'could not be read' })
   return null
 }
 
-function known(thrown: unknown): { error: TrunklineError; errors?: { field: string; problem: string }[] } {
+function known(thrown: unknown, namesOf: NamesOf): { error: TrunklineError; errors?: { field: string; problem: string }[] } {
   if (isTrunklineError(thrown)) return { error: thrown }
   const trouble = thrown as FastifyTrouble
-  if (trouble?.validation) return invalid(trouble)
+  if (trouble?.validation) return invalid(trouble, namesOf)
   if (isTransient(thrown)) return { error: new TrunklineError('database_unavailable', { problem: 'see the log' }, { cause: thrown }) }
   const error = thrown instanceof Error ? ofFastify(trouble) : null
   return { error: error ?? new TrunklineError('internal', { problem: 'see the log' }, { cause: thrown }) }
 }
 
 /** Whatever was thrown, as a problem: its code, one sentence, never a stack, a statement or a path. */
-export function explain(thrown: unknown, requestId: string): Explained {
-  const { error, errors } = known(thrown)
+export function explain(thrown: unknown, requestId: string, namesOf: NamesOf = () => []): Explained {
+  const { error, errors } = known(thrown, namesOf)
   const { status, code, hint, field } = error
   const detail = outside[code] ?? error.message
   const fields = errors ?? (field === undefined ? undefined : [{ field, problem: detail }])

@@ -135,7 +135,13 @@ export function createSigningKeys(database: Database, secret: Secret, options: S
         },
       )
       const { sub, jti, exp, gen, aud } = payload
-      if (typeof sub !== 'string' || typeof jti !== 'string' || typeof exp !== 'number' || typeof gen !== 'number' || typeof aud !== 'string') {
+      if (
+        typeof sub !== 'string' ||
+        typeof jti !== 'string' ||
+        typeof exp !== 'number' ||
+        typeof gen !== 'number' ||
+        typeof aud !== 'string'
+      ) {
         throw new TrunklineError('unauthenticated', { problem: 'the token is not one of ours' })
       }
       return { accountId: sub, generation: gen, jti, expiresAt: new Date(exp * 1000) }

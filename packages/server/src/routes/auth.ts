@@ -1,5 +1,5 @@
-import { done, loggedIn, login, me, user } from '@trunkline/contract/http'
 import { TrunklineError } from '@trunkline/contract'
+import { done, loggedIn, login, me, type user } from '@trunkline/contract/http'
 import type { z } from 'zod'
 import { type Account, findById } from '../door/accounts.ts'
 import { readScopes } from '../door/principal.ts'

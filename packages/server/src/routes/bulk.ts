@@ -1,5 +1,5 @@
-import { bulk, bulkAnswer, bulkRerun, bulkUpdate } from '@trunkline/contract/http'
 import { taskNeeds } from '@trunkline/contract'
+import { bulk, bulkAnswer, bulkRerun, bulkUpdate } from '@trunkline/contract/http'
 import type { BulkOptions, BulkVerb } from '@trunkline/engine'
 import { checkQueue, checkTask } from '../door/may.ts'
 import type { Principal } from '../door/principal.ts'

@@ -63,7 +63,11 @@ function idempotencyKeyOf({ request, principal }: Call): string | undefined {
   const key = request.headers['idempotency-key']
   if (key === undefined) return undefined
   if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key)) {
-    throw new TrunklineError('invalid_option', { field: 'Idempotency-Key', received: show(key), allowed: '1 to 200 visible ASCII characters' })
+    throw new TrunklineError('invalid_option', {
+      field: 'Idempotency-Key',
+      received: show(key),
+      allowed: '1 to 200 visible ASCII characters',
+    })
   }
   // of one caller: a key that somebody else chose as well must not answer their job
   return `${principal.subject} ${key}`
@@ -149,7 +153,11 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       async run({ query, principal, within }) {
         const { cursor, limit, includeData, ...filter } = query
         if (cursor !== undefined && filter.state === 'pending') {
-          throw new TrunklineError('invalid_option', { field: 'cursor', received: show(cursor), allowed: 'no cursor for pending jobs: they have no lasting order' })
+          throw new TrunklineError('invalid_option', {
+            field: 'cursor',
+            received: show(cursor),
+            allowed: 'no cursor for pending jobs: they have no lasting order',
+          })
         }
         const { cursor: asOf } = await trunkline.changes()
         const found = await trunkline.list({ ...said(filter), limit, within, ...(cursor === undefined ? {} : { before: cursor }) })
@@ -174,7 +182,8 @@ export function jobRoutes({ trunkline }: Service): Route[] {
         const queues = (await trunkline.queues())
           .filter((q) => covers(principal.scopes.queues, q.queue))
           .map(({ due, workers: _, paused: __, ...q }) => ({ ...q, pending: due + q.scheduled }))
-        const sum = (of: 'pending' | 'scheduled' | 'running' | 'completed' | 'failed' | 'cancelled') => queues.reduce((n, q) => n + q[of], 0)
+        const sum = (of: 'pending' | 'scheduled' | 'running' | 'completed' | 'failed' | 'cancelled') =>
+          queues.reduce((n, q) => n + q[of], 0)
         const total = {
           pending: sum('pending'),
           scheduled: sum('scheduled'),
@@ -196,7 +205,8 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       answers: { 200: eventList },
       async run({ query: { after, limit }, within }) {
         // a change names many jobs at once, whoever they belong to
-        if (within) throw new TrunklineError('forbidden', { what: 'the change feed', needed: 'a role without a scope', received: 'a scope' })
+        if (within)
+          throw new TrunklineError('forbidden', { what: 'the change feed', needed: 'a role without a scope', received: 'a scope' })
         const { changes, cursor } = await trunkline.changes({ limit, ...(after === undefined ? {} : { after }) })
         return { data: changes.map(({ no, at, kind, body }) => ({ seq: no, at: at.toISOString(), kind, body })), cursor }
       },
@@ -318,11 +328,11 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       access: { role: 'operator', object: 'job' },
       action: 'job.rerun',
       params: jobPath,
-      body: rerun.optional(),
+      body: rerun,
       answers: { 202: job },
       async run(call) {
         const { id } = call.params
-        const { delayMs, ...rest } = call.body ?? {}
+        const { delayMs, ...rest } = call.body
         const old = await trunkline.get(id, { within: call.within })
         await checkTarget(trunkline, call.principal, old.task, rest.queue ?? old.queue)
         return await call.change(`job:${id}`, async (verbs, note) => {

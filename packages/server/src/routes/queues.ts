@@ -1,6 +1,6 @@
 import { TrunklineError } from '@trunkline/contract'
 import { name, pause, queue, queueList } from '@trunkline/contract/http'
-import type { QueueView } from '@trunkline/engine'
+import type { QueueView, TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
 import { checkQueue } from '../door/may.ts'
 import { covers } from '../door/principal.ts'
@@ -25,14 +25,14 @@ export function queueRoutes({ trunkline }: Service): Route[] {
     throw new TrunklineError('unknown_queue', { field: 'queue', received: name, meant: '', allowed: 'those of GET /api/v1/queues' })
   }
 
-  async function steer(call: Call<{ queue: string }>, verb: (verbs: Parameters<Parameters<Call['change']>[1]>[0]) => Promise<void>) {
+  async function steer(call: Call<{ queue: string }>, verb: (verbs: TransactionVerbs) => Promise<void>) {
     const { queue: of } = call.params
     checkQueue(call.principal, of)
     const before = await find(of)
     await call.change(`queue:${of}`, async (verbs, note) => {
       note.before = before.paused
       await verb(verbs)
-      note.after = call.body ?? null
+      note.after = call.body
     })
     return await find(of)
   }
@@ -72,10 +72,10 @@ export function queueRoutes({ trunkline }: Service): Route[] {
       access: { role: 'operator', object: 'queue' },
       action: 'queue.pause',
       params: queuePath,
-      body: pause.optional(),
+      body: pause,
       answers: { 200: queue },
       async run(call) {
-        const { forMs, ...rest } = call.body ?? {}
+        const { forMs, ...rest } = call.body
         const options = said({ ...rest, for: forMs, by: call.principal.subject })
         return await steer(call, (verbs) => verbs.pause(call.params.queue, options))
       },

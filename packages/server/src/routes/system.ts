@@ -74,7 +74,10 @@ export function systemRoutes({ trunkline, database, version, startedAt }: Servic
       answers: { 200: z.string() },
       async run({ reply }) {
         const { text, type } = await metrics.read()
-        return reply.type(type).serializer((body: unknown) => body as string).send(text)
+        return reply
+          .type(type)
+          .serializer((body: unknown) => body as string)
+          .send(text)
       },
     }),
   ]

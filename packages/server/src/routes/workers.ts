@@ -7,7 +7,7 @@ import {
   startWorkers,
   task,
   taskList,
-  worker,
+  type worker,
   workerList,
   workerQuery,
   workersWanted,
@@ -63,10 +63,10 @@ export function workerRoutes({ trunkline }: Service): Route[] {
       tag: 'workers',
       access: { role: 'admin', object: 'none' },
       action: 'worker.start',
-      body: startWorkers.optional(),
+      body: startWorkers,
       answers: { 202: workersWanted },
       async run(call) {
-        const options = said(call.body ?? {})
+        const options = said(call.body)
         return await call.change('worker', async (verbs, note) => {
           const wanted = await verbs.startWorkers(options).catch((error) => {
             // there is none that could: say what to type instead
@@ -102,10 +102,10 @@ export function workerRoutes({ trunkline }: Service): Route[] {
       tag: 'workers',
       access: { role: 'admin', object: 'none' },
       action: 'worker.cleanup',
-      body: cleanup.optional(),
+      body: cleanup,
       answers: { 200: cleanedUp },
       async run(call) {
-        const done = await trunkline.cleanupWorkers(said(call.body ?? {}))
+        const done = await trunkline.cleanupWorkers(said(call.body))
         await call.changed('worker', { after: done })
         return done
       },
