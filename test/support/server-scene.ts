@@ -8,7 +8,15 @@ import { createServer, type Server, type ServerEvent } from '../../packages/serv
 import { serverSettings } from '../../packages/server/src/settings.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
 
-type InjectOptions = Exclude<Parameters<Server['app']['inject']>[0], string>
+/** A request that is not sent over a socket. */
+export interface InjectOptions {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  url: string
+  headers?: Record<string, string>
+  payload?: string
+  /** Default 127.0.0.1. */
+  remoteAddress?: string
+}
 
 /** What a call of the API answered. */
 export interface Answer {
