@@ -38,7 +38,8 @@ export function installation(environment: NodeJS.ProcessEnv = {}): Installation 
   chmodSync(folder, 0o755)
   const dataDir = join(folder, '.trunkline')
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(TRUNKLINE|DATABASE|PG|VITEST|NODE_)/.test(name)))
-  const baseEnv = { ...clean, ...environment }
+  // a port of its own: several installations run at once
+  const baseEnv = { ...clean, PORT: '0', ...environment }
 
   function start(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
     return spawn(process.execPath, [bin, ...args], { cwd: folder, env: { ...baseEnv, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })

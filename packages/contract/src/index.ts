@@ -4,6 +4,7 @@ export { type EnqueueAnswer, enqueueAnswers, type UniqueMode, uniqueModes } from
 export { defaults, limits, namePattern } from './words/limits.ts'
 export { didYouMean, nearest } from './words/nearest.ts'
 export { type ProgressNumbers, percentOf, progressText } from './words/progress.ts'
+export { isAtLeast, type Right, type Role, rights, roles, taskNeeds } from './words/roles.ts'
 export {
   type EndReason,
   endReasons,

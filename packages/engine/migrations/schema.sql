@@ -1,5 +1,50 @@
 -- What the migrations make, for review. Written by: npm run schema:dump
 
+table account
+  id uuid not null default gen_random_uuid()
+  email text not null
+  name text
+  password text
+  role text not null
+  scopes jsonb not null default '{}'::jsonb
+  rights text[] not null default '{}'::text[]
+  is_enabled boolean not null default true
+  generation integer not null default 1
+  issuer text
+  issuer_subject text
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  last_login_at timestamp with time zone
+  constraint account_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254))))
+  constraint account_email_key UNIQUE (email)
+  constraint account_issuer_issuer_subject_key UNIQUE (issuer, issuer_subject)
+  constraint account_name_check CHECK ((length(name) <= 200))
+  constraint account_pkey PRIMARY KEY (id)
+  constraint account_rights_check CHECK ((rights <@ ARRAY['steps.sql'::text, 'steps.shell'::text, 'payload.read'::text]))
+  constraint account_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'operator'::text, 'admin'::text, 'owner'::text])))
+
+table api_key
+  id uuid not null default gen_random_uuid()
+  prefix text not null
+  hash bytea not null
+  name text not null
+  account_id uuid not null
+  role text not null
+  scopes jsonb not null default '{}'::jsonb
+  rights text[] not null default '{}'::text[]
+  created_at timestamp with time zone not null default now()
+  expires_at timestamp with time zone
+  last_used_at timestamp with time zone
+  revoked_at timestamp with time zone
+  constraint api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES trunkline.account(id) ON DELETE CASCADE
+  constraint api_key_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)))
+  constraint api_key_pkey PRIMARY KEY (id)
+  constraint api_key_prefix_check CHECK ((prefix ~ '^[a-z0-9]{8}$'::text))
+  constraint api_key_prefix_key UNIQUE (prefix)
+  constraint api_key_rights_check CHECK ((rights <@ ARRAY['steps.sql'::text, 'steps.shell'::text, 'payload.read'::text]))
+  constraint api_key_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'operator'::text, 'admin'::text, 'owner'::text])))
+  CREATE INDEX api_key_account ON trunkline.api_key USING btree (account_id)
+
 table attempt with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
   id bigint not null
   attempt smallint not null
@@ -9,6 +54,32 @@ table attempt with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_thres
   finished_at timestamp with time zone not null
   error jsonb
   constraint attempt_pkey PRIMARY KEY (id, attempt)
+
+table audit
+  no bigint not null identity
+  at timestamp with time zone not null default clock_timestamp()
+  actor text not null
+  how text not null
+  action text not null
+  target text
+  outcome text not null
+  code text
+  address text
+  request_id text
+  before jsonb
+  after jsonb
+  constraint audit_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'refused'::text])))
+  constraint audit_pkey PRIMARY KEY (no)
+  CREATE INDEX audit_actor ON trunkline.audit USING btree (actor, no)
+  CREATE INDEX audit_at ON trunkline.audit USING btree (at)
+  CREATE INDEX audit_target ON trunkline.audit USING btree (target, no)
+
+table audit_link
+  link bigint not null
+  audit_no bigint not null
+  hash bytea not null
+  constraint audit_link_audit_no_key UNIQUE (audit_no)
+  constraint audit_link_pkey PRIMARY KEY (link)
 
 table cancel_wanted with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
   id bigint not null
@@ -238,6 +309,12 @@ table retagged with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_thre
   tags text[] not null
   constraint retagged_pkey PRIMARY KEY (id)
 
+table revoked_token
+  jti text not null
+  expires_at timestamp with time zone not null
+  constraint revoked_token_pkey PRIMARY KEY (jti)
+  CREATE INDEX revoked_token_expires_at ON trunkline.revoked_token USING btree (expires_at)
+
 table scheduled with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000)
   id bigint not null
   run_at timestamp with time zone not null
@@ -255,6 +332,31 @@ table searchable
   job_id bigint not null
   constraint searchable_pkey PRIMARY KEY (task_id, path, value, job_id)
   CREATE INDEX searchable_job ON trunkline.searchable USING btree (job_id)
+
+table session
+  id uuid not null default gen_random_uuid()
+  hash bytea not null
+  account_id uuid not null
+  generation integer not null
+  created_at timestamp with time zone not null default now()
+  expires_at timestamp with time zone not null
+  address text
+  agent text
+  constraint session_account_id_fkey FOREIGN KEY (account_id) REFERENCES trunkline.account(id) ON DELETE CASCADE
+  constraint session_hash_key UNIQUE (hash)
+  constraint session_pkey PRIMARY KEY (id)
+  CREATE INDEX session_account ON trunkline.session USING btree (account_id)
+  CREATE INDEX session_expires_at ON trunkline.session USING btree (expires_at)
+
+table signing_key
+  kid text not null
+  public_key jsonb not null
+  sealed bytea not null
+  created_at timestamp with time zone not null default now()
+  retires_at timestamp with time zone not null
+  expires_at timestamp with time zone not null
+  constraint signing_key_kid_check CHECK ((kid ~ '^[A-Za-z0-9_-]{8,64}$'::text))
+  constraint signing_key_pkey PRIMARY KEY (kid)
 
 table stat
   minute timestamp with time zone not null
@@ -344,6 +446,8 @@ table worker_past
 
 function assert_lease(job bigint, lease bigint) returns void security definer set search_path=pg_catalog, pg_temp
 
+function audit_hash(previous bytea, line trunkline.audit) returns bytea set search_path=pg_catalog, pg_temp
+
 function claim(queue integer, wanted integer, lanes smallint[], hints bigint[], chunks integer, worker integer) returns TABLE(id bigint, task_id integer, timeout_ms bigint, payload text) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
 
 function enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint, unique_key text DEFAULT NULL::text, unique_mode text DEFAULT 'ignore'::text, unique_window interval DEFAULT NULL::interval, unique_max_wait interval DEFAULT NULL::interval, idempotency_key text DEFAULT NULL::text, idempotency_window interval DEFAULT '24:00:00'::interval, tags text[] DEFAULT NULL::text[]) returns bigint security definer set search_path=pg_catalog, pg_temp
@@ -353,6 +457,8 @@ function enqueue_0001(task text, payload jsonb DEFAULT '{}'::jsonb, queue text D
 function enqueue_keyed(q integer, t integer, lane smallint, attempts smallint, at timestamp with time zone, delay_ms bigint, timeout bigint, who text, body jsonb, labels text[], origin bigint, k text, mode smallint, window_ms bigint, max_wait_ms bigint, ik text, ik_window_ms bigint, OUT job_id bigint, OUT made text) returns record
 
 function lanes(queue integer) returns TABLE(lanes smallint[]) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+
+function refuse_change() returns trigger set search_path=pg_catalog, pg_temp
 
 function take_out(wanted bigint[], only_timed boolean DEFAULT false) returns TABLE(id bigint, place text, task_id integer, queue_id integer, lane smallint, own_lane smallint, attempt smallint, run_at timestamp with time zone, why smallint, worker_id integer) set enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_sort=off, jit=off
 

@@ -16,20 +16,24 @@ import {
   storeOne,
 } from './jobs/enqueue.ts'
 import { checkJobId, createNames } from './jobs/names.ts'
+import { withPartitions } from './jobs/partitions.ts'
 import { type PauseOptions, pauseQueue, resumeQueue } from './jobs/pause.ts'
 import { promoteNow } from './jobs/promote-now.ts'
 import { type RerunOptions, rerun } from './jobs/rerun.ts'
 import { createResultWatcher } from './jobs/result.ts'
 import { retry } from './jobs/retry.ts'
 import { getJob, type JobListOptions, type JobView, listJobs, listQueues, type QueueView } from './jobs/show.ts'
+import { listTasks, type TaskView } from './jobs/tasks.ts'
+import { type Timeline, timeline } from './jobs/timeline.ts'
 import { type JobChanges, update } from './jobs/update.ts'
 import { type Why, why } from './jobs/why.ts'
+import type { Within } from './jobs/within.ts'
 import { checkHealth, type HealthWarning } from './keeper/health.ts'
 import { createKeeper, type Keeper, type KeeperOptions } from './keeper/keeper.ts'
 import { type CounterDifference, reconcileCounters } from './keeper/reconcile.ts'
 import { createOutsideLogger, type OutsideLogger } from './log/outside-logger.ts'
-import { type LogEntry, readLogs } from './log/read-logs.ts'
-import { checkServer, type Database, type DatabaseOptions, openDatabase } from './postgres/database.ts'
+import { type LogEntry, type LogOptions, readLogs } from './log/read-logs.ts'
+import { checkServer, type Database, type DatabaseOptions, openDatabase, type Queryable, withinTransaction } from './postgres/database.ts'
 import { checkSchemaState, migrate } from './postgres/migrate.ts'
 import { listSupervisors, type StartWorkersOptions, type SupervisorView, startWorkers } from './supervisors/supervisors.ts'
 import { listWorkers, type WorkerListOptions, type WorkerView } from './worker/list-workers.ts'
@@ -65,6 +69,24 @@ export interface Job<Result = unknown> {
   result(options?: { signal?: AbortSignal }): Promise<Result>
 }
 
+/** The verbs of a {@link Trunkline} within one open transaction: what they do exists exactly when it commits. */
+export interface TransactionVerbs {
+  readonly tx: Queryable
+  enqueue(task: string, payload: unknown, options?: Omit<EnqueueOptions, 'tx'>): Promise<{ id: string; made: EnqueueAnswer }>
+  get(id: string, options?: { within?: Within | null }): Promise<JobView>
+  cancel(id: string, options?: { by?: string }): Promise<CancelAnswer>
+  retry(id: string): Promise<void>
+  /** Answers the id of the new job. */
+  rerun(id: string, options?: RerunOptions): Promise<string>
+  promote(id: string): Promise<void>
+  update(id: string, changes: JobChanges): Promise<void>
+  delete(id: string, options?: { by?: string }): Promise<void>
+  pause(queue: string, options?: PauseOptions): Promise<void>
+  resume(queue: string): Promise<void>
+  startWorkers(options?: StartWorkersOptions): Promise<{ supervisor: string; wanted: number }>
+  stopWorker(id: string): Promise<void>
+}
+
 /** The way into one Trunkline schema. Made by `Trunkline.connect`. */
 export interface Trunkline {
   /**
@@ -84,14 +106,23 @@ export interface Trunkline {
   enqueueMany(task: string, payloads: readonly unknown[], options?: EnqueueManyOptions): Promise<Job[]>
   /** The way to a job that was made elsewhere. @throws `invalid_job_id` */
   job(id: string): Job
-  /** @throws `job_not_found` */
-  get(id: string): Promise<JobView>
+  /** @param options.within whose jobs may be seen; others are not found @throws `job_not_found` */
+  get(id: string, options?: { within?: Within | null }): Promise<JobView>
   /** Jobs, newest first; pending ones in the order in which they will run. @throws `unknown_task`, `unknown_queue`, `invalid_option` … */
   list(options?: JobListOptions): Promise<JobView[]>
   /** Why a job is not running, or how it ended: a sentence and a reason. @throws `job_not_found` */
   why(id: string): Promise<Why>
   /** Lines of a job's log after number `after`, oldest first. */
-  logs(id: string, options?: { after?: string; limit?: number }): Promise<LogEntry[]>
+  logs(id: string, options?: LogOptions): Promise<LogEntry[]>
+  /** Every transition and execution of a job. @throws `job_not_found` */
+  timeline(id: string, options?: { within?: Within | null }): Promise<Timeline>
+  /** Tasks that workers have published, with the JSON Schemas of their payloads. */
+  tasks(): Promise<TaskView[]>
+  /**
+   * Runs verbs in one transaction, together with whatever `work` sends on its `tx`. Keep it short: it holds locks.
+   * @example await trunkline.transaction(async ({ retry, tx }) => { await retry(id); await tx.query('insert …') })
+   */
+  transaction<T>(work: (verbs: TransactionVerbs) => Promise<T>): Promise<T>
   /** Cancels a waiting job, or asks the worker of a running one. @throws `job_not_found` */
   cancel(id: string, options?: { by?: string }): Promise<CancelAnswer>
   /** Runs a failed or cancelled job again with fresh attempts. @throws `job_not_found`, `wrong_state` */
@@ -218,6 +249,28 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     return closing
   }
 
+  function verbsWithin(inside: Database, tx: Queryable): TransactionVerbs {
+    return {
+      tx,
+      async enqueue(task, payload, enqueueOptions = {}) {
+        const [made] = await readJobs(names, task, [payload], enqueueOptions)
+        if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
+        return await storeOne(database, gatherer, made, tx)
+      },
+      get: (id, { within } = {}) => getJob(inside, id, within),
+      cancel: (id, { by } = {}) => cancel(inside, id, by ?? null),
+      retry: (id) => retry(inside, id),
+      rerun: (id, rerunOptions) => rerun(inside, names, id, rerunOptions),
+      promote: (id) => promoteNow(inside, id),
+      update: (id, changes) => update(inside, names, id, changes),
+      delete: (id, { by } = {}) => deleteJob(inside, id, by ?? null),
+      pause: (queue, pauseOptions) => pauseQueue(inside, names, queue, pauseOptions),
+      resume: (queue) => resumeQueue(inside, names, queue),
+      startWorkers: (startOptions) => startWorkers(inside, startOptions),
+      stopWorker: (id) => stopWorker(inside, id),
+    }
+  }
+
   const trunkline: Trunkline = {
     async enqueue(task: Task | string, payload: unknown, enqueueOptions: EnqueueOptions = {}) {
       const [made] = await readJobs(names, task, [payload], enqueueOptions)
@@ -230,10 +283,14 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
       return (await storeMany(database, made, enqueueOptions.tx)).map((stored: StoredJob) => job(stored.id, stored.made))
     },
     job: (id) => job(checkJobId(id)),
-    get: (id) => getJob(database, id),
+    get: (id, { within } = {}) => getJob(database, id, within),
     list: (listOptions) => listJobs(database, names, listOptions),
     why: (id) => why(database, id),
     logs: (id, logOptions) => readLogs(database, checkJobId(id), logOptions),
+    timeline: (id, { within } = {}) => timeline(database, id, within),
+    tasks: () => listTasks(database),
+    transaction: (work) =>
+      withPartitions(database, () => database.transaction((tx) => work(verbsWithin(withinTransaction(database, tx), tx)), 'walk')),
     cancel: (id, { by } = {}) => cancel(database, id, by ?? null),
     async retry(id) {
       await retry(database, id)

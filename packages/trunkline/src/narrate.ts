@@ -1,10 +1,11 @@
 import { formatDuration } from '@trunkline/contract'
 import type { KeeperEvent, WorkerEvent } from '@trunkline/engine'
+import type { ServerEvent } from '@trunkline/server'
 import { plain, sizeText } from './print.ts'
 import type { SupervisorEvent } from './supervisor.ts'
 
 /** The one place where events become sentences. Null = not worth a line. */
-export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): string | null {
+export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent | ServerEvent): string | null {
   switch (event.type) {
     case 'started':
     case 'ready':
@@ -55,13 +56,15 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent): st
       return event.warnings.length === 0
         ? 'nothing endangers the queue any more'
         : `warning: ${event.warnings.map((w) => `${w.sentence} (${w.hint})`).join('; ')}`
+    case 'request_failed':
+      return `request ${event.requestId} of ${event.route} failed: ${event.error.message} ${event.error.stack?.split('\n')[1]?.trim() ?? ''}`
     case 'database_error':
       return `database (${event.where}): ${event.error.message}`
   }
 }
 
 /** Prints events as lines with the time and who speaks; the same database error at most every 5 seconds. */
-export function narrator(who: string): (event: SupervisorEvent | WorkerEvent | KeeperEvent) => void {
+export function narrator(who: string): (event: SupervisorEvent | WorkerEvent | KeeperEvent | ServerEvent) => void {
   const said = new Map<string, number>()
   return (event) => {
     const text = sentence(event)

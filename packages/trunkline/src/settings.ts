@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { didYouMean, namePattern, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
+import { serverSettings } from '@trunkline/server/settings'
 import { parse } from 'yaml'
 import { z } from 'zod'
 
@@ -57,6 +58,13 @@ const schema = z.strictObject({
     .regex(/^[a-z_][a-z0-9_]{0,62}$/, '1 to 63 of a-z 0-9 _')
     .default('trunkline'),
   allowUnsafe: flag.default(false),
+  /** The first owner, in place of a random one. */
+  adminEmail: z
+    .string()
+    .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address')
+    .optional(),
+  adminPassword: z.string().min(12, 'at least 12 characters').optional(),
+  server: serverSettings.prefault({}),
   worker: z
     .strictObject({
       concurrency: count(1, 1000).default(5),
@@ -103,7 +111,12 @@ export type Settings = z.output<typeof schema> & { dataDir: string; backupDir: s
 type Tree = { [key: string]: unknown }
 
 /** Names of environment variables that are not TRUNKLINE_ + path. */
-const plainEnvironment: Record<string, string[]> = { DATABASE_URL: ['databaseUrl'], DATABASE_DIRECT_URL: ['databaseDirectUrl'] }
+const plainEnvironment: Record<string, string[]> = {
+  DATABASE_URL: ['databaseUrl'],
+  DATABASE_DIRECT_URL: ['databaseDirectUrl'],
+  HOST: ['server', 'host'],
+  PORT: ['server', 'port'],
+}
 
 /** `TRUNKLINE_` variables that are read elsewhere. */
 const otherVariables = new Set(['TRUNKLINE_CACHE_DIR', 'TRUNKLINE_CONFIG'])
@@ -163,10 +176,15 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Tree {
     else if (name.startsWith('TRUNKLINE_') && !otherVariables.has(name) && !name.startsWith('TRUNKLINE_TEST_')) {
       const path: string[] = []
       for (const word of name.slice('TRUNKLINE_'.length).split('__')) path.push(keyOf(word, path, name))
-      put(tree, path, typeAt(path) instanceof z.ZodRecord ? mapOf(value) : value)
+      put(tree, path, isMap(typeAt(path)) ? mapOf(value) : value)
     }
   }
   return tree
+}
+
+/** Is it written as in the file: a map, a list of maps? */
+function isMap(type: unknown): boolean {
+  return type instanceof z.ZodRecord || (type instanceof z.ZodArray && unwrap(type.element) instanceof z.ZodObject)
 }
 
 /** A map in an environment variable is written as in the file, on one line. What is none is left to the check. */
@@ -259,6 +277,6 @@ function explain(issue: z.core.$ZodIssue, tree: Tree, sources: [string, Tree][])
     return new TrunklineError('unknown_setting', { received: key, where, meant: didYouMean(key, allowed), allowed: allowed.join(', ') })
   }
   const field = issue.path.join('.')
-  const received = /url|password/i.test(field) ? 'a value that is not shown' : show(at(tree, issue.path))
+  const received = /url|password|secret/i.test(field) ? 'a value that is not shown' : show(at(tree, issue.path))
   return new TrunklineError('invalid_setting', { field, where: sourceOf(issue.path, sources), received, allowed: issue.message })
 }

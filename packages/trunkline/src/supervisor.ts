@@ -86,10 +86,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 }
 
-/** For the child's side: says that it is ready. Without a supervisor it does nothing. */
-export function reportReady(): void {
+/** For the child's side: says that it is ready, with facts for its event. Without a supervisor it does nothing. */
+export function reportReady(facts: Record<string, unknown> = {}): void {
   // a supervisor that died a moment ago is the business of onSupervisorGone
-  if (process.connected) process.send?.({ type: 'ready' }, undefined, undefined, () => {})
+  if (process.connected) process.send?.({ type: 'ready', facts }, undefined, undefined, () => {})
 }
 
 /**

@@ -160,6 +160,57 @@ export const errorTable = {
     sentence: 'no process that keeps workers running is there{received}',
     hint: 'Start one with: npm start (trunkline up).',
   },
+  // coming in over HTTP
+  invalid_request: { status: 400, sentence: '{field} {problem}', hint: 'Correct the fields that errors[] names; see /api/docs.' },
+  invalid_body: { status: 400, sentence: 'the body is refused: {problem}', hint: 'Send one JSON object, as /api/docs shows it.' },
+  body_too_large: { status: 413, sentence: 'the body has more than {allowed} bytes', hint: 'Send less, or split the call.' },
+  unsupported_media_type: {
+    status: 415,
+    sentence: 'the body is of the type {received}',
+    hint: 'Send application/json.',
+  },
+  unauthenticated: {
+    status: 401,
+    sentence: '{problem}',
+    hint: 'Log in (POST /api/v1/auth/login) and send Authorization: Bearer <token>, or send an API key.',
+  },
+  login_failed: { status: 401, sentence: 'e-mail or password is wrong', hint: 'Check both; an administrator can set a new password.' },
+  forbidden: { status: 403, sentence: '{what} needs {needed}; you have {received}', hint: 'Ask an administrator for it.' },
+  csrf_missing: {
+    status: 403,
+    sentence: 'a change by cookie needs the header X-Trunkline-CSRF',
+    hint: 'Send the value that GET /api/v1/auth/me returns as csrfToken.',
+  },
+  too_many_requests: { status: 429, sentence: 'too many {what}: at most {allowed}', hint: 'Try again after {retryAfter} s.' },
+  route_not_found: { status: 404, sentence: 'there is no {received}', hint: 'See the list of routes: /api/docs.' },
+  method_not_allowed: { status: 405, sentence: '{received} is not possible here; allowed: {allowed}', hint: 'Use one of those.' },
+  task_not_found: { status: 404, sentence: 'there is no task "{received}"', hint: 'List them: GET /api/v1/tasks.' },
+  // people and keys
+  user_not_found: { status: 404, sentence: 'there is no user {received}', hint: 'List them: trunkline users.' },
+  email_taken: { status: 409, sentence: 'there is a user {received} already', hint: 'Change that one, or choose another e-mail.' },
+  last_owner: {
+    status: 409,
+    sentence: '{received} is the last owner who can log in',
+    hint: 'Make somebody else an owner first.',
+  },
+  weak_password: { status: 400, sentence: 'the password {problem}', hint: 'Choose at least 12 characters that are not easy to guess.' },
+  key_not_found: { status: 404, sentence: 'there is no API key {received}', hint: 'List them: trunkline keys.' },
+  oidc_failed: {
+    status: 401,
+    sentence: 'the identity provider did not let you in: {problem}',
+    hint: 'Begin again at /api/v1/auth/oidc/start.',
+  },
+  not_configured: { status: 404, sentence: '{what} is not configured', hint: '{advice}' },
+  workers_not_supervised: {
+    status: 409,
+    sentence: 'this server cannot start workers: no process that keeps them running is there',
+    hint: 'Start one by hand with: {command}.',
+  },
+  port_taken: {
+    status: 500,
+    sentence: 'port {received} of {where} is taken',
+    hint: 'Stop what listens there, or choose another: PORT={advice}.',
+  },
   // the database
   database_unavailable: {
     status: 503,

@@ -1,7 +1,7 @@
 import { didYouMean, limits, show, TrunklineError } from '@trunkline/contract'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
-import type { JobAnswer } from './answers.ts'
+import { type JobAnswer, refusal } from './answers.ts'
 import { cancelMany, deleteMany } from './cancel.ts'
 import { checkKeys } from './check-options.ts'
 import { type JobFilter, readFilter, selectIds } from './filter.ts'
@@ -9,7 +9,9 @@ import { checkJobId, type Names } from './names.ts'
 import { promoteMany } from './promote-now.ts'
 import { type RerunOptions, rerunMany } from './rerun.ts'
 import { retryMany } from './retry.ts'
+import { visibleIds } from './show.ts'
 import { type JobChanges, readChanges, updateMany } from './update.ts'
+import type { Within } from './within.ts'
 
 const statesStatement = statement(import.meta.url, 'states.sql')
 
@@ -33,6 +35,8 @@ export interface BulkOptions {
   by?: string
   /** At most so many jobs, up to 100,000 (the default). */
   limit?: number
+  /** Only jobs that somebody may touch; others answer as if they were not there. Default: all. */
+  within?: Within | null
   /** Told after each part. */
   onProgress?: (progress: { done: number; total: number }) => void
   /** Ends it between two parts; what was done stays done. */
@@ -54,12 +58,18 @@ export interface BulkReport {
   readonly results: JobAnswer[]
 }
 
-const optionNames = ['dryRun', 'changes', 'rerun', 'by', 'limit', 'onProgress', 'signal']
+const optionNames = ['dryRun', 'changes', 'rerun', 'by', 'limit', 'within', 'onProgress', 'signal']
 
 /** Jobs of one transaction: few enough that claims beside it wait for milliseconds only. */
 const partSize = 500
 
-async function select(database: Database, names: Names, target: BulkTarget, limit: number): Promise<string[]> {
+async function select(
+  database: Database,
+  names: Names,
+  target: BulkTarget,
+  limit: number,
+  within: Within | null | undefined,
+): Promise<string[]> {
   if ('ids' in target) {
     checkKeys(target, ['ids'], 'a list of jobs')
     if (!Array.isArray(target.ids) || target.ids.length > limits.bulk) {
@@ -67,7 +77,7 @@ async function select(database: Database, names: Names, target: BulkTarget, limi
     }
     return [...new Set(target.ids.map((id, i) => checkJobId(id, `ids[${i}]`)))].slice(0, limit)
   }
-  const filter = await readFilter(names, target, 'a bulk filter')
+  const filter = await readFilter(names, target, { where: 'a bulk filter', within })
   if (Object.values(target).every((value) => value === undefined)) {
     throw new TrunklineError('invalid_option', {
       field: 'filter',
@@ -111,6 +121,11 @@ async function verbFor(
   }
 }
 
+function unseen(id: string): JobAnswer {
+  const { code, message, hint } = refusal('updated', id, 'gone')
+  return { jobId: id, ok: false, code, reason: message, hint }
+}
+
 /**
  * Does one thing to many jobs: selects them, then works through them in parts of 500, each in a transaction of its own, while
  * claims go on. Every job answers for itself; a refusal stops nothing.
@@ -124,7 +139,7 @@ export async function bulk(
   options: BulkOptions = {},
 ): Promise<BulkReport> {
   checkKeys(options, optionNames, 'bulk')
-  const { limit = limits.bulk, dryRun = false, onProgress, signal } = options
+  const { limit = limits.bulk, dryRun = false, within, onProgress, signal } = options
   if (!Number.isInteger(limit) || limit < 1 || limit > limits.bulk) {
     throw new TrunklineError('invalid_option', {
       field: 'limit',
@@ -133,13 +148,13 @@ export async function bulk(
     })
   }
   const run = await verbFor(database, names, verb, options)
-  const ids = await select(database, names, target, limit)
+  const ids = await select(database, names, target, limit, within)
   if (dryRun) {
     const byState: Record<string, number> = {}
     for (let from = 0; from < ids.length; from += 5000) {
       for (const row of await database.run<{ state: string; n: number }>(
         statesStatement,
-        [`{${ids.slice(from, from + 5000).join(',')}}`],
+        [`{${[...(await visibleIds(database, ids.slice(from, from + 5000), within))].join(',')}}`],
         'walk',
       )) {
         byState[row.state] = (byState[row.state] ?? 0) + row.n
@@ -149,7 +164,10 @@ export async function bulk(
   }
   const results: JobAnswer[] = []
   for (let from = 0; from < ids.length && !signal?.aborted; from += partSize) {
-    for (const answer of await run(ids.slice(from, from + partSize))) results.push(answer)
+    const part = ids.slice(from, from + partSize)
+    const visible = await visibleIds(database, part, within)
+    for (const answer of visible.size === 0 ? [] : await run(part.filter((id) => visible.has(id)))) results.push(answer)
+    for (const id of part) if (!visible.has(id)) results.push(unseen(id))
     onProgress?.({ done: Math.min(ids.length, from + partSize), total: ids.length })
   }
   const accepted = results.filter((r) => r.ok).length

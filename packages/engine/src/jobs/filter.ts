@@ -6,6 +6,7 @@ import { checkKeys, checkName } from './check-options.ts'
 import { readTags, readTime } from './enqueue.ts'
 import { jsonText } from './json-text.ts'
 import { checkJobId, type KnownTask, type Names } from './names.ts'
+import { type Within, withinJson } from './within.ts'
 
 const load = (file: string): Statement => statement(import.meta.url, file)
 const selects = {
@@ -52,6 +53,8 @@ export interface CheckedFilter {
   readonly from: string | null
   readonly before: string | null
   readonly fingerprint: string | null
+  /** Whose jobs, as the statements take it; null = everybody's. */
+  readonly within: string | null
 }
 
 const day = 86_400_000
@@ -104,7 +107,11 @@ function failedOnly([state = 'failed']: readonly JobState[]): readonly JobState[
 }
 
 /** @throws `unknown_option`, `invalid_option`, `invalid_name`, `unknown_task`, `unknown_queue`, `invalid_run_at`, `query_too_broad` */
-export async function readFilter(names: Names, filter: JobFilter, where = 'a job filter'): Promise<CheckedFilter> {
+export async function readFilter(
+  names: Names,
+  filter: JobFilter,
+  { where = 'a job filter', within }: { where?: string; within?: Within | null | undefined } = {},
+): Promise<CheckedFilter> {
   checkKeys(filter, filterNames, where)
   const { task, queue, tags, createdAfter, createdBefore, fingerprint } = filter
   const states = fingerprint === undefined ? readStates(filter.state, filter.reason) : failedOnly(readStates(filter.state, filter.reason))
@@ -130,6 +137,7 @@ export async function readFilter(names: Names, filter: JobFilter, where = 'a job
     from: from?.toISOString() ?? null,
     before: before?.toISOString() ?? null,
     fingerprint: fingerprint ?? null,
+    within: withinJson(within),
   }
 }
 
@@ -161,12 +169,13 @@ export async function selectIds(database: Database, f: CheckedFilter, limit: num
   if (state === 'pending') return await selectPending(database, f, limit)
   const status = state === undefined ? undefined : statuses[state]
   if (f.reason !== null && status === undefined) return []
-  if (status) return await selectSlices(database, selects.ended, [...common(f), `{${status}}`, f.reason, f.fingerprint], limit, below)
+  if (status)
+    return await selectSlices(database, selects.ended, [...common(f), `{${status}}`, f.reason, f.fingerprint, f.within], limit, below)
   if (state === 'running') {
-    const rows = await database.run<{ id: string }>(selects.running, [below ?? highest, 0, limit, ...common(f)])
+    const rows = await database.run<{ id: string }>(selects.running, [below ?? highest, 0, limit, ...common(f), f.within])
     return rows.map((row) => row.id)
   }
-  return await selectSlices(database, selects.all, common(f), limit, below)
+  return await selectSlices(database, selects.all, [...common(f), f.within], limit, below)
 }
 
 async function selectSlices(database: Database, select: Statement, values: unknown[], limit: number, below?: string): Promise<string[]> {
@@ -206,6 +215,7 @@ async function selectByPayload(
       f.before,
       f.reason,
       f.fingerprint,
+      f.within,
     ],
     'walk',
   )
@@ -224,7 +234,7 @@ async function selectPending(database: Database, f: CheckedFilter, limit: number
     while (found.length < limit) {
       const chunks = await database.run<{ q: number; p: number; seq: string; ids: string[] }>(
         selects.due,
-        [...at, ...common(f), sliceChunks, paused],
+        [...at, ...common(f), sliceChunks, paused, f.within],
         'walk',
       )
       for (const chunk of chunks) found.push(...chunk.ids)
@@ -238,7 +248,7 @@ async function selectPending(database: Database, f: CheckedFilter, limit: number
     const retrying = reason === null ? null : reason === 'retrying'
     while (found.length < limit) {
       const page = Math.min(5000, limit - found.length)
-      const rows = await database.run<{ id: string; at: Date }>(selects.timed, [...after, page, ...common(f), retrying])
+      const rows = await database.run<{ id: string; at: Date }>(selects.timed, [...after, page, ...common(f), retrying, f.within])
       for (const row of rows) found.push(row.id)
       const last = rows.at(-1)
       if (!last || rows.length < page) break

@@ -62,7 +62,7 @@ export async function withPartitions<T>(database: Database, store: () => Promise
   try {
     return await store()
   } catch (error) {
-    if (!isOutOfPartitions(error)) throw error
+    if (database.inTransaction || !isOutOfPartitions(error)) throw error
     await addPartitions(database)
     return await store()
   }

@@ -210,15 +210,15 @@ describe.each(['never analysed', 'analysed'])(`a backlog of 1 M jobs, %s`, (stat
   })
 
   test('a page of jobs as people see them, and their states', async () => {
-    expect(await readBy(load('get.sql'), [`{${spread(batch)}}`])).toBeLessThanOrEqual(5 * batch)
+    expect(await readBy(load('get.sql'), [`{${spread(batch)}}`, null])).toBeLessThanOrEqual(5 * batch)
     expect(await readBy(load('states.sql'), [`{${spread(batch)}}`])).toBeLessThanOrEqual(5 * batch)
   })
 
   test('the pages of lists and bulk filters', async () => {
     const none = [null, null, null, null, null, null]
     const top = Number.MAX_SAFE_INTEGER
-    expect(await readBy(load('select-all.sql'), [top, backlog / 2, batch, ...none], 'general')).toBeLessThanOrEqual(5 * batch)
-    expect(await readBy(load('select-due.sql'), [0, -32768, 0, ...none, 3, null])).toBeLessThanOrEqual(5 * batch)
-    expect(await readBy(load('select-timed.sql'), ['-infinity', 0, batch, ...none, null], 'general')).toBeLessThanOrEqual(5 * batch)
+    expect(await readBy(load('select-all.sql'), [top, backlog / 2, batch, ...none, null], 'general')).toBeLessThanOrEqual(5 * batch)
+    expect(await readBy(load('select-due.sql'), [0, -32768, 0, ...none, 3, null, null])).toBeLessThanOrEqual(5 * batch)
+    expect(await readBy(load('select-timed.sql'), ['-infinity', 0, batch, ...none, null, null], 'general')).toBeLessThanOrEqual(5 * batch)
   })
 })

@@ -5,8 +5,10 @@ import { statement } from '../postgres/statement.ts'
 import type { JobError } from './error-json.ts'
 import { type JobFilter, readFilter, readPage, selectIds } from './filter.ts'
 import { checkJobId, type Names } from './names.ts'
+import { type Within, withinJson } from './within.ts'
 
 const getStatement = statement(import.meta.url, 'get.sql')
+const visibleStatement = statement(import.meta.url, 'visible.sql')
 const countsStatement = statement(import.meta.url, 'counts.sql')
 
 /** A job as people see it (CONTRACT section 3). Ids are decimal text, durations ms. */
@@ -82,17 +84,24 @@ export function jobView(row: any): JobView {
 }
 
 /** @throws `job_not_found`, `invalid_job_id` */
-export async function getJob(database: Database, id: string): Promise<JobView> {
-  const [found] = await getJobs(database, [checkJobId(id)])
+export async function getJob(database: Database, id: string, within?: Within | null): Promise<JobView> {
+  const [found] = await getJobs(database, [checkJobId(id)], within)
   if (!found) throw new TrunklineError('job_not_found', { field: 'jobId', received: id })
   return found
 }
 
 /** Jobs by id, in the order of the ids; those that are gone are left out. */
-export async function getJobs(database: Database, ids: readonly string[]): Promise<JobView[]> {
-  const rows = await database.run(getStatement, [`{${ids.join(',')}}`], 'walk')
+export async function getJobs(database: Database, ids: readonly string[], within?: Within | null): Promise<JobView[]> {
+  const rows = await database.run(getStatement, [`{${ids.join(',')}}`, withinJson(within)], 'walk')
   const found = new Map(rows.map((row) => [row.id as string, jobView(row)]))
   return ids.flatMap((id) => found.get(id) ?? [])
+}
+
+/** Those of these jobs that are there and may be seen; all of them where `within` is null. */
+export async function visibleIds(database: Database, ids: readonly string[], within: Within | null | undefined): Promise<Set<string>> {
+  if (!within) return new Set(ids)
+  const rows = await database.run<{ id: string }>(visibleStatement, [`{${ids.join(',')}}`, withinJson(within)], 'walk')
+  return new Set(rows.map((row) => row.id))
 }
 
 /** A page of jobs. */
@@ -101,6 +110,8 @@ export interface JobListOptions extends JobFilter {
   limit?: number
   /** Only jobs with an id below this one: the last id of the page before. Not for `pending`. */
   before?: string
+  /** Only jobs that somebody may see. Default: all. */
+  within?: Within | null
 }
 
 /**
@@ -108,9 +119,9 @@ export interface JobListOptions extends JobFilter {
  * @throws what `readFilter` throws, `invalid_job_id`
  */
 export async function listJobs(database: Database, names: Names, options: JobListOptions = {}): Promise<JobView[]> {
-  const { limit, before, ...filter } = options
+  const { limit, before, within, ...filter } = options
   const page = readPage({ ...(limit === undefined ? {} : { limit }), ...(before === undefined ? {} : { before }) })
-  const ids = await selectIds(database, await readFilter(names, filter), page.limit, page.before)
+  const ids = await selectIds(database, await readFilter(names, filter, { within }), page.limit, page.before)
   return ids.length === 0 ? [] : await getJobs(database, ids)
 }
 

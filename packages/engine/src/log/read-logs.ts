@@ -17,7 +17,22 @@ export interface LogEntry {
   context: unknown
 }
 
-/** Lines of a job after number `after` (default: from the start), oldest first, at most `limit` (default 1,000). */
-export async function readLogs(database: Database, jobId: string, options: { after?: string; limit?: number } = {}): Promise<LogEntry[]> {
-  return await database.run(readStatement, [jobId, options.after ?? '0', options.limit ?? 1000])
+/** Which lines. */
+export interface LogOptions {
+  /** After this line number. Default: from the start. */
+  after?: string
+  /** Default 1,000. */
+  limit?: number
+  /** Only these levels. */
+  levels?: readonly LogLevel[]
+  stage?: string
+  /** Only lines whose message has this text, whatever its case. */
+  search?: string
+}
+
+/** Lines of a job's log, oldest first. */
+export async function readLogs(database: Database, jobId: string, options: LogOptions = {}): Promise<LogEntry[]> {
+  const { after = '0', limit = 1000, levels, stage = null, search } = options
+  const pattern = search === undefined ? null : `%${search.replace(/[\\%_]/g, '\\$&')}%`
+  return await database.run(readStatement, [jobId, after, limit, levels ? [...levels] : null, stage, pattern])
 }

@@ -58,6 +58,21 @@ export interface Database {
    */
   connect(profile: Profile, name: string, onError?: (error: Error) => void): Promise<pg.Client>
   close(): Promise<void>
+  /** It stands for one open transaction (see {@link withinTransaction}): nothing in it can be tried again. */
+  readonly inTransaction?: true
+}
+
+/** `database` for the length of one open transaction: whatever is run on it belongs to `tx`, whose owner commits. */
+export function withinTransaction(database: Database, tx: Queryable): Database {
+  const inside: Database = {
+    ...database,
+    direct: database.direct,
+    inTransaction: true,
+    run: (statement, values, on) => database.run(statement, values, on === undefined || typeof on === 'string' ? tx : on),
+    query: async (text, values) => (await tx.query(text, values)).rows,
+    transaction: (work) => work(tx),
+  }
+  return inside
 }
 
 /** @throws `invalid_option` unless `schema` can name a schema. */
@@ -116,7 +131,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         connectionString: servers.urls[at] as string,
         pipeline: shared,
         application_name: applicationName,
-        max: profile === 'general' ? (options.poolSize ?? 5) : 2,
+        max: profile === 'general' ? (options.poolSize ?? 5) : Math.max(2, Math.floor((options.poolSize ?? 5) / 2)),
         idleTimeoutMillis: 30_000,
         onConnect: async (client) => {
           client.on('error', onError)

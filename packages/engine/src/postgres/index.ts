@@ -10,4 +10,5 @@ export {
 } from './database.ts'
 export { checkSchemaState, type Migration, migrate, migrationSql, readMigrations, type SchemaState, schemaState } from './migrate.ts'
 export type { Pooler } from './pooler.ts'
+export { type Statement, statement } from './statement.ts'
 export { isTransient } from './transient.ts'

@@ -1,24 +1,45 @@
+import type { Server } from '@trunkline/server'
 import type { Command } from 'commander'
 import { interruption, settingsOf } from '../command.ts'
 import { narrator } from '../narrate.ts'
-import { connect, keeperOptions } from '../platform.ts'
+import { connect, databaseOptions, keeperOptions, version } from '../platform.ts'
+import type { Settings } from '../settings.ts'
 import { onSupervisorGone, reportReady } from '../supervisor.ts'
+import { welcomeFirstOwner } from '../welcome.ts'
 
-/** `trunkline server`: the server side; today the keeper, which does the chores of the schema. */
+/** `trunkline server`: the HTTP API, and the keeper, which does the chores of the schema. */
 export function serverCommand(program: Command): void {
   program
     .command('server')
-    .description('run the server side: the keeper (due jobs, recovery from dead workers, counters, partitions)')
+    .description('run the server side: the HTTP API, and the keeper (due jobs, recovery from dead workers, counters, partitions)')
     .action(async (_options: object, command: Command) => {
       const settings = settingsOf(command)
       const say = narrator('server')
       const stop = interruption()
       const trunkline = await connect(settings, { onError: (error) => say({ type: 'database_error', where: 'pool', error }) })
       trunkline.keeper({ ...keeperOptions(settings), onEvent: say }).start()
+      await welcomeFirstOwner(settings)
+      const server = await openServer(settings, say)
+      const address = await server.start()
       onSupervisorGone(() => process.exit(1))
-      reportReady()
+      reportReady({ address })
+      if (!process.connected) console.log(`API at ${address}/api/v1, documentation at ${address}/api/docs`)
       if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve))
+      await server.stop()
       await trunkline.close()
       process.exit(0)
     })
+}
+
+async function openServer(settings: Settings, say: ReturnType<typeof narrator>): Promise<Server> {
+  // loaded here: the other commands do without it
+  const { createServer } = await import('@trunkline/server')
+  return await createServer({
+    database: await databaseOptions(settings),
+    settings: settings.server,
+    dataDir: settings.dataDir,
+    version,
+    allowUnsafe: settings.allowUnsafe,
+    onEvent: say,
+  })
 }

@@ -14,6 +14,7 @@ import { databaseOptions } from '../platform.ts'
 import type { Settings } from '../settings.ts'
 import { createRemote, type Remote } from '../supervisor/remote.ts'
 import { createSupervisor } from '../supervisor.ts'
+import { checkPort, welcomeFirstOwner } from '../welcome.ts'
 
 /** Workers of an installation at first; `trunkline workers start` asks for more. */
 const firstWorkers = 1
@@ -50,11 +51,13 @@ function childArgs(verb: string, command: Command): string[] {
 }
 
 async function up(settings: Settings, port: number | undefined, command: Command): Promise<void> {
+  await checkPort(settings)
   const release = holdDataDir(settings)
   const say = narrator('up')
   let embedded: Embedded | null = null
   let watch: NodeJS.Timeout | undefined
   let remote: Remote | null = null
+  let address = ''
   let database: Database | null = null
   const workerArgs = [...childArgs('worker', command), '--concurrency', String(settings.worker.concurrency), '--supervised']
   const onError = (error: Error) => say({ type: 'database_error', where: 'supervisor', error })
@@ -63,6 +66,7 @@ async function up(settings: Settings, port: number | undefined, command: Command
     onEvent(event) {
       say(event)
       if (event.type === 'retired') remote?.retired(event.name)
+      if (event.type === 'ready' && event.name === 'server') address = String(event.facts?.address ?? '')
     },
     stopTimeoutMs: settings.worker.drain + 15_000,
   })
@@ -88,6 +92,7 @@ async function up(settings: Settings, port: number | undefined, command: Command
     database = openDatabase({ ...(await databaseOptions(settings)), applicationName: 'trunkline up', onError })
     const applied = await migrate(database)
     if (applied.length > 0) console.log(`schema "${settings.schema}" migrated: ${applied.join(', ')}`)
+    await welcomeFirstOwner(settings)
     remote = createRemote({
       supervisor,
       seat: await takeSupervisorSeat(database, firstWorkers),
@@ -96,7 +101,7 @@ async function up(settings: Settings, port: number | undefined, command: Command
       onError,
     })
     await Promise.race([Promise.all([supervisor.start(), remote.start()]), interrupted])
-    console.log('Trunkline is ready')
+    console.log(`Trunkline is ready: API at ${address}/api/v1, documentation at ${address}/api/docs`)
     await interrupted
     console.log('stopping …')
   } finally {

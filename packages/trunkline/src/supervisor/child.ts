@@ -16,7 +16,9 @@ export type ChildState = 'starting' | 'running' | 'waiting' | 'stopping' | 'stop
 
 /** What a supervisor tells. The sentences for it live with who prints them. */
 export type SupervisorEvent =
-  | { type: 'started' | 'ready' | 'stopping' | 'stopped'; name: string; pid: number }
+  | { type: 'started' | 'stopping' | 'stopped'; name: string; pid: number }
+  /** `facts`: what the child says of itself. */
+  | { type: 'ready'; name: string; pid: number; facts?: Record<string, unknown> }
   /** `signal`: its name, or the system's word (such as `ENOENT`) for a program that could not be started; then `pid` is 0. */
   | { type: 'exited'; name: string; pid: number; code: number | null; signal: string | null }
   | { type: 'restarting'; name: string; afterMs: number }
@@ -133,13 +135,13 @@ function launch(child: Child, tell: Tell): void {
   child.process = started
   enter(child, 'starting')
   tell({ type: 'started', name, pid })
-  started.on('message', (message: { type?: string } | null) => {
+  started.on('message', (message: { type?: string; facts?: Record<string, unknown> } | null) => {
     // one that is being stopped by now stays so
     if (message?.type !== 'ready' || child.process !== started || child.state !== 'starting') return
     child.everReady = true
     child.readySince = performance.now()
     enter(child, 'running')
-    tell({ type: 'ready', name, pid })
+    tell({ type: 'ready', name, pid, ...(message.facts ? { facts: message.facts } : {}) })
     for (const done of child.onReady.splice(0)) done()
   })
   started.on('error', (error: NodeJS.ErrnoException) => {

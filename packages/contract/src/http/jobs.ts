@@ -1,0 +1,308 @@
+import { z } from 'zod'
+import { uniqueModes } from '../words/keys.ts'
+import { limits } from '../words/limits.ts'
+import { endReasons, jobStates, pendingReasons } from '../words/states.ts'
+import { anything, decimalId, durationMs, flag, instant, json, limit, listOf, name, repeated, tags, text, time } from './shapes.ts'
+
+const priority = z.number().int().min(limits.minPriority).max(limits.maxPriority)
+const maxAttempts = z.number().int().min(1).max(limits.maxAttempts)
+
+/** `POST /jobs`. */
+export const newJob = z
+  .strictObject({
+    task: name,
+    payload: json.optional(),
+    queue: name.optional(),
+    priority: priority.optional().meta({ description: 'Higher runs first' }),
+    runAt: time.optional(),
+    delayMs: durationMs.optional(),
+    maxAttempts: maxAttempts.optional(),
+    timeoutMs: durationMs.optional(),
+    uniqueKey: text(limits.keyLength, 1).optional(),
+    uniqueMode: z.enum(uniqueModes).optional(),
+    uniqueWindowMs: durationMs.optional(),
+    uniqueMaxWaitMs: durationMs.optional(),
+    tags: tags.optional(),
+  })
+  .meta({ id: 'NewJob' })
+
+/** A failure, as it is stored. */
+export const jobError = z.object({
+  message: z.string(),
+  code: z.string().optional(),
+  name: z.string().optional(),
+  stack: z.string().optional(),
+  hint: z.string().optional(),
+  reason: z.string().optional(),
+  fingerprint: z.string().optional(),
+})
+
+/** How far a job is. */
+export const progress = z.object({
+  current: z.number(),
+  total: z.number().nullable(),
+  unit: z.string().nullable(),
+  stage: z.string().nullable(),
+  percent: z.number().nullable(),
+})
+
+/** A job. */
+export const job = z
+  .object({
+    id: z.string(),
+    task: z.string(),
+    queue: z.string(),
+    state: z.enum(jobStates),
+    reason: z.string().nullable(),
+    priority: z.number(),
+    attempt: z.number(),
+    maxAttempts: z.number(),
+    progress: progress.nullable(),
+    tags: z.array(z.string()),
+    key: z.string().nullable(),
+    createdAt: instant,
+    createdBy: z.string().nullable(),
+    runAt: instant,
+    startedAt: instant.nullable(),
+    finishedAt: instant.nullable(),
+    waitMs: z.number().nullable(),
+    durationMs: z.number().nullable(),
+    workerId: z.string().nullable(),
+    scheduleId: z.string().nullable(),
+    templateId: z.string().nullable(),
+    flowId: z.string().nullable(),
+    dependsOn: z.array(z.string()),
+    rerunOf: z.string().nullable(),
+    error: jobError.nullable(),
+    outcome: z.record(z.string(), z.number()).nullable(),
+    payload: anything.optional(),
+    result: anything.optional(),
+  })
+  .meta({ id: 'Job' })
+/** One of {@link job}. */
+export type JobAnswer = z.output<typeof job>
+
+/** `POST /jobs`: the job, and what its keys made of the request. */
+export const enqueued = job.extend({ made: z.enum(['new', 'existing', 'replaced', 'debounced']) }).meta({ id: 'EnqueuedJob' })
+
+/** `?includeData=true` adds payload and result. */
+export const includeData = z.strictObject({ includeData: flag.default(false) })
+
+/** `GET /jobs`. */
+export const jobQuery = z.strictObject({
+  state: z.enum(jobStates).optional(),
+  reason: z.enum([...pendingReasons, ...endReasons]).optional(),
+  task: name.optional(),
+  queue: name.optional(),
+  tags: repeated(text(limits.tagLength, 1)).optional(),
+  createdAfter: time.optional(),
+  createdBefore: time.optional(),
+  fingerprint: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/, '16 hexadecimal digits')
+    .optional(),
+  cursor: decimalId.optional(),
+  limit: limit(),
+  includeData: flag.default(false),
+})
+
+export const jobList = listOf(job).meta({ id: 'JobList' })
+
+/** `GET /jobs/:id/status`. */
+export const jobStatus = z
+  .object({
+    id: z.string(),
+    state: z.enum(jobStates),
+    reason: z.string().nullable(),
+    attempt: z.number(),
+    maxAttempts: z.number(),
+    progress: progress.nullable(),
+    startedAt: instant.nullable(),
+    finishedAt: instant.nullable(),
+    durationMs: z.number().nullable(),
+    error: jobError.nullable(),
+    outcome: z.record(z.string(), z.number()).nullable(),
+  })
+  .meta({ id: 'JobStatus' })
+
+const level = z.enum(['debug', 'info', 'warn', 'error'])
+
+/** `GET /jobs/:id/logs`. */
+export const logQuery = z.strictObject({
+  after: z
+    .string()
+    .regex(/^\d{1,18}$/, 'the number of a line')
+    .optional(),
+  level: repeated(level).optional(),
+  stage: text(200, 1).optional(),
+  search: text(200, 1).optional(),
+  limit: limit(1000, 200),
+  download: z.enum(['text', 'jsonl']).optional().meta({ description: 'The whole log as a file' }),
+})
+
+export const logLine = z
+  .object({
+    no: z.string(),
+    attempt: z.number(),
+    at: instant,
+    level,
+    stage: z.string().nullable(),
+    message: z.string(),
+    context: anything,
+  })
+  .meta({ id: 'LogLine' })
+
+export const logList = z.object({
+  data: z.array(logLine),
+  nextCursor: z.string().nullable().meta({ description: 'Give it back as after' }),
+})
+
+/** `GET /jobs/:id/timeline`. */
+export const jobTimeline = z
+  .object({
+    jobId: z.string(),
+    attempts: z.array(
+      z.object({
+        attempt: z.number(),
+        state: z.enum(['running', 'completed', 'failed', 'crashed', 'cancelled']),
+        workerId: z.string().nullable(),
+        startedAt: instant.nullable(),
+        finishedAt: instant.nullable(),
+        durationMs: z.number().nullable(),
+        error: jobError.nullable(),
+      }),
+    ),
+    transitions: z.array(
+      z.object({
+        at: instant,
+        event: z.string(),
+        attempt: z.number().nullable(),
+        workerId: z.string().nullable(),
+        by: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'JobTimeline' })
+
+/** `GET /jobs/:id/why`. */
+export const jobWhy = z
+  .object({
+    jobId: z.string(),
+    state: z.enum(jobStates),
+    reason: z.string(),
+    sentence: z.string(),
+    cause: z.string().optional(),
+    since: z.string().optional(),
+    until: z.string().optional(),
+    latest: z.string().optional(),
+    calls: z.number().optional(),
+    ahead: z.number().optional(),
+    workers: z.number().optional(),
+    slots: z.number().optional(),
+    busy: z.number().optional(),
+    failedTries: z.number().optional(),
+    workerId: z.string().optional(),
+    leaseId: z.string().optional(),
+    by: z.string().optional(),
+    note: z.string().optional(),
+    replacedBy: z.string().optional(),
+  })
+  .meta({ id: 'JobWhy' })
+
+/** `POST /jobs/:id/cancel`. */
+export const cancelled = z.object({
+  answer: z.enum(['cancelled', 'asked', 'ended']).meta({ description: 'asked: it runs, and its worker was told' }),
+  job,
+})
+
+/** `POST /jobs/:id/rerun`: what differs. */
+export const rerun = z
+  .strictObject({
+    payload: json.optional(),
+    queue: name.optional(),
+    priority: priority.optional(),
+    runAt: time.optional(),
+    delayMs: durationMs.optional(),
+    maxAttempts: maxAttempts.optional(),
+    tags: tags.optional(),
+  })
+  .meta({ id: 'Rerun' })
+
+/** `PATCH /jobs/:id`. */
+export const jobChanges = z
+  .strictObject({ priority: priority.optional(), queue: name.optional(), runAt: time.optional(), tags: tags.optional() })
+  .refine((changes) => Object.values(changes).some((value) => value !== undefined), 'at least one of priority, queue, runAt, tags')
+  .meta({ id: 'JobChanges' })
+
+const jobIds = z.array(decimalId).min(1).max(1000)
+
+/** `POST /jobs/bulk/retry`, `/cancel`, `/delete`. */
+export const bulk = z.strictObject({ jobIds, dryRun: z.boolean().default(false) }).meta({ id: 'Bulk' })
+/** `POST /jobs/bulk/rerun`. */
+export const bulkRerun = bulk.extend({ rerun: rerun.optional() }).meta({ id: 'BulkRerun' })
+/** `POST /jobs/bulk/update`. */
+export const bulkUpdate = bulk.extend({ changes: jobChanges }).meta({ id: 'BulkUpdate' })
+
+/** Answer of a bulk call; of a dry run only the counts by state. */
+export const bulkAnswer = z
+  .object({
+    dryRun: z.boolean(),
+    total: z.number(),
+    byState: z.record(z.string(), z.number()).optional(),
+    accepted: z.number(),
+    skipped: z.number(),
+    results: z.array(
+      z.object({
+        jobId: z.string(),
+        ok: z.boolean(),
+        answer: z.string().optional(),
+        code: z.string().optional(),
+        reason: z.string().optional(),
+        hint: z.string().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'BulkAnswer' })
+
+/** `GET /jobs/stats`. */
+export const jobStats = z
+  .object({
+    asOf: z.string(),
+    total: z.object({
+      pending: z.number(),
+      scheduled: z.number(),
+      running: z.number(),
+      completed: z.number(),
+      failed: z.number(),
+      cancelled: z.number(),
+    }),
+    queues: z.array(
+      z.object({
+        queue: z.string(),
+        pending: z.number().meta({ description: 'Due and scheduled together' }),
+        scheduled: z.number(),
+        running: z.number(),
+        completed: z.number(),
+        failed: z.number(),
+        cancelled: z.number(),
+      }),
+    ),
+  })
+  .meta({ id: 'JobStats' })
+
+/** `GET /jobs/events`. */
+export const eventQuery = z.strictObject({
+  after: z
+    .string()
+    .max(200_000)
+    .optional()
+    .meta({ description: 'A cursor of an earlier answer, or asOf; 0 = from the oldest. Default: from now' }),
+  limit: limit(5000, 500),
+})
+
+export const eventList = z
+  .object({
+    data: z.array(z.object({ seq: z.string(), at: instant, kind: z.string(), body: anything })),
+    cursor: z.string(),
+  })
+  .meta({ id: 'EventList' })

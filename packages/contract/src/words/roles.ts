@@ -1,0 +1,23 @@
+/** Roles of people and programs, each with all that the ones before it may. */
+export const roles = ['viewer', 'operator', 'admin', 'owner'] as const
+/** One of {@link roles}. */
+export type Role = (typeof roles)[number]
+
+/** Rights beside the role: to write SQL steps, to write shell steps, to see payloads and results unredacted. */
+export const rights = ['steps.sql', 'steps.shell', 'payload.read'] as const
+/** One of {@link rights}. */
+export type Right = (typeof rights)[number]
+
+/** Does `role` include `needed`? */
+export function isAtLeast(role: Role, needed: Role): boolean {
+  return roles.indexOf(role) >= roles.indexOf(needed)
+}
+
+/** What some built-in tasks need of whoever makes, re-runs or retries their jobs, beside the role of an operator. */
+export const taskNeeds: Readonly<Record<string, { role?: Role; right?: Right }>> = {
+  sql_run: { right: 'steps.sql' },
+  shell_run: { right: 'steps.shell' },
+  backup_restore: { role: 'owner' },
+  backup_prune: { role: 'admin' },
+  maintenance_cleanup: { role: 'owner' },
+}

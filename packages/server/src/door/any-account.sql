@@ -1,0 +1,2 @@
+-- Is there any user?
+select exists (select from trunkline.account) there

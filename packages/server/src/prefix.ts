@@ -1,0 +1,2 @@
+/** Below this the API lives. */
+export const apiPrefix = '/api/v1'

@@ -1,0 +1,96 @@
+import { TrunklineError } from '@trunkline/contract'
+import { done, loggedIn, login, me, type user } from '@trunkline/contract/http'
+import type { z } from 'zod'
+import { type Account, findById } from '../door/accounts.ts'
+import { readScopes } from '../door/principal.ts'
+import { type Route, route } from '../route.ts'
+import type { Service } from '../service.ts'
+
+/** Name of the session cookie. */
+export const sessionCookie = 'trunkline_session'
+
+/** A user as others see them. */
+export function userAnswer(account: Account): z.output<typeof user> {
+  return {
+    id: account.id,
+    email: account.email,
+    name: account.name,
+    role: account.role,
+    scopes: readScopes(account.scopes),
+    rights: account.rights,
+    isEnabled: account.is_enabled,
+    createdAt: account.created_at.toISOString(),
+    lastLoginAt: account.last_login_at?.toISOString() ?? null,
+  }
+}
+
+/** Logging in and out, and who one is. */
+export function authRoutes({ identity, database, settings }: Service): Route[] {
+  const cookieOptions = { path: `${settings.basePath}/`, httpOnly: true, sameSite: 'strict' as const }
+  return [
+    route({
+      method: 'POST',
+      url: '/auth/login',
+      summary: 'Log in with e-mail and password: a token, or with session: true the session cookie',
+      tag: 'auth',
+      access: { role: 'anyone', object: 'none' },
+      action: 'auth.login',
+      limit: 'login',
+      body: login,
+      answers: { 200: loggedIn },
+      async run(call) {
+        const { email, password, session } = call.body
+        const account = await identity.login(email, password)
+        await call.changed(`user:${account.email}`, { actor: `user:${account.email}`, after: { session } })
+        if (!session) {
+          const { token, expiresAt } = await identity.token(account)
+          return { token, expiresAt: expiresAt.toISOString(), user: userAnswer(account) }
+        }
+        const { ip: address, headers } = call.request
+        const { cookie, csrfToken, expiresAt } = await identity.session(account, { address, agent: headers['user-agent'] })
+        call.reply.setCookie(sessionCookie, cookie, { ...cookieOptions, secure: call.request.protocol === 'https', expires: expiresAt })
+        return { csrfToken, expiresAt: expiresAt.toISOString(), user: userAnswer(account) }
+      },
+    }),
+    route({
+      method: 'POST',
+      url: '/auth/logout',
+      summary: 'End the session, or give the token back',
+      tag: 'auth',
+      access: { role: 'signed-in', object: 'self' },
+      action: 'auth.logout',
+      answers: { 200: done },
+      async run(call) {
+        if (call.principal.how === 'key') {
+          throw new TrunklineError('forbidden', { what: 'logging out', needed: 'a session or a token', received: 'an API key' })
+        }
+        await identity.logout(call.principal)
+        await call.changed(call.principal.subject)
+        call.reply.clearCookie(sessionCookie, cookieOptions)
+        return { ok: true }
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/auth/me',
+      summary: 'Who calls, and what they may',
+      tag: 'auth',
+      access: { role: 'signed-in', object: 'self' },
+      answers: { 200: me },
+      async run({ principal }) {
+        const { subject, how, role, scopes, rights, csrfToken, expiresAt, accountId } = principal
+        const account = accountId === null ? null : await findById(database, accountId)
+        return {
+          subject,
+          how,
+          role,
+          scopes,
+          rights,
+          csrfToken,
+          expiresAt: expiresAt?.toISOString() ?? null,
+          user: account && userAnswer(account),
+        }
+      },
+    }),
+  ]
+}

@@ -1,0 +1,391 @@
+import { show, TrunklineError } from '@trunkline/contract'
+import {
+  cancelled,
+  decimalId,
+  done,
+  enqueued,
+  eventList,
+  eventQuery,
+  includeData,
+  type JobAnswer,
+  job,
+  jobChanges,
+  jobList,
+  jobQuery,
+  jobStats,
+  jobStatus,
+  jobTimeline,
+  jobWhy,
+  logList,
+  logQuery,
+  newJob,
+  rerun,
+} from '@trunkline/contract/http'
+import type { JobView, LogEntry, TransactionVerbs } from '@trunkline/engine'
+import { z } from 'zod'
+import { checkQueue, checkTarget, checkTask } from '../door/may.ts'
+import { covers, maySeeData, type Principal } from '../door/principal.ts'
+import { type Call, type Route, route } from '../route.ts'
+import type { Service } from '../service.ts'
+
+const jobPath = z.strictObject({ id: decimalId })
+const iso = (time: Date | null) => time?.toISOString() ?? null
+
+/** A job as the API shows it: payload and result only where they were asked for and may be seen. */
+export function jobAnswer(view: JobView, principal: Principal, withData = false): JobAnswer {
+  const { payload, result, createdAt, runAt, startedAt, finishedAt, ...rest } = view
+  return {
+    ...rest,
+    createdAt: createdAt.toISOString(),
+    runAt: runAt.toISOString(),
+    startedAt: iso(startedAt),
+    finishedAt: iso(finishedAt),
+    scheduleId: null,
+    templateId: null,
+    flowId: null,
+    dependsOn: [],
+    ...(withData && maySeeData(principal, view) ? { payload, result } : {}),
+  }
+}
+
+/** What the audit keeps of a job. */
+export function jobNote({ state, reason, task, queue, priority, attempt, tags }: JobView): object {
+  return { state, reason, task, queue, priority, attempt, tags }
+}
+
+/** Leaves out what was not said: the engine tells an absent option from one that is undefined. */
+export function said<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
+}
+
+/** @throws `invalid_option` unless the header can be a key */
+function idempotencyKeyOf({ request, principal }: Call): string | undefined {
+  const key = request.headers['idempotency-key']
+  if (key === undefined) return undefined
+  if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key)) {
+    throw new TrunklineError('invalid_option', {
+      field: 'Idempotency-Key',
+      received: show(key),
+      allowed: '1 to 200 visible ASCII characters',
+    })
+  }
+  // of one caller: a key that somebody else chose as well must not answer their job
+  return `${principal.subject} ${key}`
+}
+
+function logText(line: LogEntry): string {
+  const context = line.context === null || line.context === undefined ? '' : ` ${JSON.stringify(line.context)}`
+  return `${line.at.toISOString()} #${line.attempt} ${line.level.padEnd(5)} ${line.stage ? `[${line.stage}] ` : ''}${line.message}${context}`
+    .replaceAll('\n', '\n  ')
+    .concat('\n')
+}
+
+const logAnswer = (line: LogEntry) => ({ ...line, at: line.at.toISOString(), context: line.context ?? null })
+
+/** Jobs: making, looking, steering. */
+export function jobRoutes({ trunkline }: Service): Route[] {
+  /** The whole log, page by page: no log is too long for the memory. */
+  async function* wholeLog(id: string, format: 'text' | 'jsonl', filter: object): AsyncGenerator<string> {
+    for (let after = '0'; ; ) {
+      const lines = await trunkline.logs(id, { ...filter, after, limit: 1000 })
+      for (const line of lines) yield format === 'text' ? logText(line) : `${JSON.stringify(logAnswer(line))}\n`
+      const last = lines.at(-1)
+      if (!last || lines.length < 1000) return
+      after = last.no
+    }
+  }
+
+  /** A verb on one job of the caller's: looked up, done and noted in one transaction. */
+  const steer =
+    (verb: (verbs: TransactionVerbs, id: string, call: Call, job: JobView) => Promise<unknown>) =>
+    async (call: Call): Promise<JobAnswer> => {
+      const { id } = call.params
+      return await call.change(`job:${id}`, async (verbs, note) => {
+        const before = await verbs.get(id, { within: call.within })
+        note.before = jobNote(before)
+        await verb(verbs, id, call, before)
+        const after = await verbs.get(id)
+        note.after = jobNote(after)
+        return jobAnswer(after, call.principal)
+      })
+    }
+
+  return [
+    route({
+      method: 'POST',
+      url: '/jobs',
+      summary: 'Make a job. Answered after its commit: from then on it is not lost',
+      tag: 'jobs',
+      access: { role: 'operator', object: 'job' },
+      action: 'job.create',
+      body: newJob,
+      answers: { 202: enqueued },
+      async run(call) {
+        const { task, payload = null, delayMs, timeoutMs, uniqueWindowMs, uniqueMaxWaitMs, ...rest } = call.body
+        await checkTarget(trunkline, call.principal, task, rest.queue)
+        const options = said({
+          ...rest,
+          delay: delayMs,
+          timeout: timeoutMs,
+          uniqueWindow: uniqueWindowMs,
+          uniqueMaxWait: uniqueMaxWaitMs,
+          idempotencyKey: idempotencyKeyOf(call),
+          createdBy: call.principal.subject,
+        })
+        return await call.change('job', async (verbs, note) => {
+          const { id, made } = await verbs.enqueue(task, payload, options)
+          const view = await verbs.get(id)
+          note.target = `job:${id}`
+          note.after = { ...jobNote(view), made }
+          call.reply.status(202).header('location', `${call.request.routeOptions.url}/${id}`)
+          return { ...jobAnswer(view, call.principal), made }
+        })
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/jobs',
+      summary: 'Jobs, newest first; pending ones in the order in which they will run',
+      tag: 'jobs',
+      access: { role: 'viewer', object: 'jobs' },
+      query: jobQuery,
+      answers: { 200: jobList },
+      async run({ query, principal, within }) {
+        const { cursor, limit, includeData, ...filter } = query
+        if (cursor !== undefined && filter.state === 'pending') {
+          throw new TrunklineError('invalid_option', {
+            field: 'cursor',
+            received: show(cursor),
+            allowed: 'no cursor for pending jobs: they have no lasting order',
+          })
+        }
+        const { cursor: asOf } = await trunkline.changes()
+        const found = await trunkline.list({ ...said(filter), limit, within, ...(cursor === undefined ? {} : { before: cursor }) })
+        const last = found.at(-1)
+        return {
+          data: found.map((view) => jobAnswer(view, principal, includeData)),
+          nextCursor: last && found.length === limit && filter.state !== 'pending' ? last.id : null,
+          asOf,
+          totalIsEstimate: false,
+        }
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/jobs/stats',
+      summary: 'Jobs by state, in all and by queue, from counters',
+      tag: 'jobs',
+      access: { role: 'viewer', object: 'queues' },
+      answers: { 200: jobStats },
+      async run({ principal }) {
+        const { cursor: asOf } = await trunkline.changes()
+        const queues = (await trunkline.queues())
+          .filter((q) => covers(principal.scopes.queues, q.queue))
+          .map(({ due, workers: _, paused: __, ...q }) => ({ ...q, pending: due + q.scheduled }))
+        const sum = (of: 'pending' | 'scheduled' | 'running' | 'completed' | 'failed' | 'cancelled') =>
+          queues.reduce((n, q) => n + q[of], 0)
+        const total = {
+          pending: sum('pending'),
+          scheduled: sum('scheduled'),
+          running: sum('running'),
+          completed: sum('completed'),
+          failed: sum('failed'),
+          cancelled: sum('cancelled'),
+        }
+        return { asOf, total, queues }
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/jobs/events',
+      summary: 'The numbered change feed: give cursor back as after, and nothing is missed',
+      tag: 'jobs',
+      access: { role: 'viewer', object: 'none' },
+      query: eventQuery,
+      answers: { 200: eventList },
+      async run({ query: { after, limit }, within }) {
+        // a change names many jobs at once, whoever they belong to
+        if (within)
+          throw new TrunklineError('forbidden', { what: 'the change feed', needed: 'a role without a scope', received: 'a scope' })
+        const { changes, cursor } = await trunkline.changes({ limit, ...(after === undefined ? {} : { after }) })
+        return { data: changes.map(({ no, at, kind, body }) => ({ seq: no, at: at.toISOString(), kind, body })), cursor }
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/jobs/:id',
+      summary: 'A job',
+      tag: 'jobs',
+      access: { role: 'viewer', object: 'job' },
+      params: jobPath,
+      query: includeData,
+      answers: { 200: job },
+      run: async ({ params, query, principal, within }) =>
+        jobAnswer(await trunkline.get(params.id, { within }), principal, query.includeData),
+    }),
+    route({
+      method: 'GET',
+      url: '/jobs/:id/status',
+      summary: 'How far a job is',
+      tag: 'jobs',
+      access: { role: 'viewer', object: 'job' },
+      params: jobPath,
+      answers: { 200: jobStatus },
+      run: async ({ params, principal, within }) => jobAnswer(await trunkline.get(params.id, { within }), principal),
+    }),
+    route({
+      method: 'GET',
+      url: '/jobs/:id/logs',
+      summary: 'Lines of its log, oldest first, or the whole log as a file',
+      tag: 'jobs',
+      access: { role: 'viewer', object: 'job' },
+      params: jobPath,
+      query: logQuery,
+      answers: { 200: logList },
+      async run({ params: { id }, query, within, reply }) {
+        await trunkline.get(id, { within })
+        const { download, limit, after, level, ...rest } = query
+        const filter = said({ ...rest, levels: level })
+        if (download) {
+          const { Readable } = await import('node:stream')
+          const ending = download === 'text' ? 'log' : 'jsonl'
+          return reply
+            .type(download === 'text' ? 'text/plain; charset=utf-8' : 'application/x-ndjson')
+            .header('content-disposition', `attachment; filename="job-${id}.${ending}"`)
+            .serializer((body: unknown) => body as string)
+            .send(Readable.from(wholeLog(id, download, filter)))
+        }
+        const lines = await trunkline.logs(id, { ...filter, limit, ...(after === undefined ? {} : { after }) })
+        return { data: lines.map(logAnswer), nextCursor: lines.at(-1)?.no ?? after ?? null }
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/jobs/:id/timeline',
+      summary: 'Every transition and execution that is recorded',
+      tag: 'jobs',
+      access: { role: 'viewer', object: 'job' },
+      params: jobPath,
+      answers: { 200: jobTimeline },
+      async run({ params, within }) {
+        const { jobId, attempts, transitions } = await trunkline.timeline(params.id, { within })
+        return {
+          jobId,
+          attempts: attempts.map((a) => ({ ...a, startedAt: iso(a.startedAt), finishedAt: iso(a.finishedAt) })),
+          transitions: transitions.map((t) => ({ ...t, at: t.at.toISOString() })),
+        }
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/jobs/:id/why',
+      summary: 'Why it is not running, or how it ended: a sentence and a reason',
+      tag: 'jobs',
+      access: { role: 'viewer', object: 'job' },
+      params: jobPath,
+      answers: { 200: jobWhy },
+      async run({ params: { id }, within }) {
+        await trunkline.get(id, { within })
+        return await trunkline.why(id)
+      },
+    }),
+    route({
+      method: 'POST',
+      url: '/jobs/:id/retry',
+      summary: 'Run a failed or cancelled job again with fresh attempts',
+      tag: 'jobs',
+      access: { role: 'operator', object: 'job' },
+      action: 'job.retry',
+      params: jobPath,
+      answers: { 200: job },
+      run: steer(async (verbs, id, { principal }, { task }) => {
+        checkTask(principal, task)
+        await verbs.retry(id)
+      }),
+    }),
+    route({
+      method: 'POST',
+      url: '/jobs/:id/cancel',
+      summary: 'Cancel a waiting job, or tell the worker of a running one',
+      tag: 'jobs',
+      access: { role: 'operator', object: 'job' },
+      action: 'job.cancel',
+      params: jobPath,
+      answers: { 200: cancelled },
+      async run(call) {
+        let answer: string | undefined
+        const job = await steer(async (verbs, id, { principal }) => {
+          answer = await verbs.cancel(id, { by: principal.subject })
+        })(call)
+        return { answer, job }
+      },
+    }),
+    route({
+      method: 'POST',
+      url: '/jobs/:id/rerun',
+      summary: 'Run an ended job once more as a new, linked job',
+      tag: 'jobs',
+      access: { role: 'operator', object: 'job' },
+      action: 'job.rerun',
+      params: jobPath,
+      body: rerun,
+      answers: { 202: job },
+      async run(call) {
+        const { id } = call.params
+        const { delayMs, ...rest } = call.body
+        const old = await trunkline.get(id, { within: call.within })
+        await checkTarget(trunkline, call.principal, old.task, rest.queue ?? old.queue)
+        return await call.change(`job:${id}`, async (verbs, note) => {
+          const newId = await verbs.rerun(id, said({ ...rest, delay: delayMs, createdBy: call.principal.subject }))
+          const view = await verbs.get(newId)
+          note.after = { ...jobNote(view), id: newId }
+          call.reply.status(202).header('location', (call.request.routeOptions.url ?? '').replace(':id/rerun', newId))
+          return jobAnswer(view, call.principal)
+        })
+      },
+    }),
+    route({
+      method: 'POST',
+      url: '/jobs/:id/promote',
+      summary: 'Put a job that waits for its time in line now',
+      tag: 'jobs',
+      access: { role: 'operator', object: 'job' },
+      action: 'job.promote',
+      params: jobPath,
+      answers: { 200: job },
+      run: steer((verbs, id) => verbs.promote(id)),
+    }),
+    route({
+      method: 'PATCH',
+      url: '/jobs/:id',
+      summary: 'Change priority, queue or time of a waiting job, or the tags of any',
+      tag: 'jobs',
+      access: { role: 'operator', object: 'job' },
+      action: 'job.update',
+      params: jobPath,
+      body: jobChanges,
+      answers: { 200: job },
+      async run(call) {
+        const { queue } = call.body
+        if (queue !== undefined) checkQueue(call.principal, queue)
+        return await steer((verbs, id) => verbs.update(id, said(call.body)))(call)
+      },
+    }),
+    route({
+      method: 'DELETE',
+      url: '/jobs/:id',
+      summary: 'Cancel a waiting job and hide it, or hide an ended one',
+      tag: 'jobs',
+      access: { role: 'admin', object: 'job' },
+      action: 'job.delete',
+      params: jobPath,
+      answers: { 200: done },
+      run: async (call) =>
+        await call.change(`job:${call.params.id}`, async (verbs, note) => {
+          note.before = jobNote(await verbs.get(call.params.id, { within: call.within }))
+          await verbs.delete(call.params.id, { by: call.principal.subject })
+          return { ok: true }
+        }),
+    }),
+  ]
+}
