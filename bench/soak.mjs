@@ -68,7 +68,9 @@ while (elapsed() < minutes) {
     ...rows[0],
   })
   const s = samples.at(-1)
-  console.error(`${s.minute.toFixed(1)} min: ${done} jobs, rss ${s.rss.toFixed(1)} MB, heap ${s.heap.toFixed(1)} MB, ${s.connections} connections, ${s.timers} timers, ${s.files} files, ${s.dead} dead rows`)
+  console.error(
+    `${s.minute.toFixed(1)} min: ${done} jobs, rss ${s.rss.toFixed(1)} MB, heap ${s.heap.toFixed(1)} MB, ${s.connections} connections, ${s.timers} timers, ${s.files} files, ${s.dead} dead rows`,
+  )
 }
 await producer
 while (done < made) await pause(20)
@@ -108,8 +110,11 @@ const verdicts = [
 ]
 if (values.json) console.log(JSON.stringify({ minutes, jobs: made, heap, rss, samples, verdicts }, null, 2))
 else {
-  console.log(`${made.toLocaleString('en-US')} jobs in ${minutes} minutes; heap ${heap.perMinute.toFixed(3)} MB a minute (95 %: at most ${heap.atMost.toFixed(3)})\n`)
+  console.log(
+    `${made.toLocaleString('en-US')} jobs in ${minutes} minutes; heap ${heap.perMinute.toFixed(3)} MB a minute (95 %: at most ${heap.atMost.toFixed(3)})\n`,
+  )
   console.log('| what | found | wanted | |\n|---|---|---|---|')
-  for (const [what, found, wanted, holds] of verdicts) console.log(`| ${what} | ${found.toFixed(3)} | ${wanted} | ${holds ? 'holds' : '**does not hold**'} |`)
+  for (const [what, found, wanted, holds] of verdicts)
+    console.log(`| ${what} | ${found.toFixed(3)} | ${wanted} | ${holds ? 'holds' : '**does not hold**'} |`)
 }
 process.exitCode = verdicts.every(([, , , holds]) => holds) ? 0 : 1

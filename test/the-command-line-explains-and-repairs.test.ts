@@ -45,7 +45,7 @@ const snapshot = () => db.rows(`select * from trunkline.jobs order by id`)
 const states = async (ids: string[]) => await Promise.all(ids.map(async (id) => (await trunkline.get(id)).state))
 
 async function json(args: string[], input = ''): Promise<any> {
-  const ran = input === '' ? await here.say([...args, '--json']) : await here.say([...args, '--json'], { input })
+  const ran = input === '' ? await here.say([...args, '--json']) : await here.run([...args, '--json'], { input })
   return { code: ran.code, ...JSON.parse(ran.out) }
 }
 

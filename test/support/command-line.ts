@@ -46,7 +46,12 @@ export function installation(environment: NodeJS.ProcessEnv = {}): Installation 
   }
 
   function commandHost(): (args: string[]) => Promise<Ran> {
-    const child = fork(fileURLToPath(new URL('./command-host.mjs', import.meta.url)), { cwd: folder, env: baseEnv, execArgv: [], stdio: 'pipe' })
+    const child = fork(fileURLToPath(new URL('./command-host.mjs', import.meta.url)), {
+      cwd: folder,
+      env: baseEnv,
+      execArgv: [],
+      stdio: 'pipe',
+    })
     started.push(child)
     const open = new Map<number, (ran: Ran) => void>()
     let last = 0
