@@ -1,5 +1,15 @@
 export { type Duration, formatDuration, toMilliseconds } from './words/durations.ts'
 export { type ErrorCode, errorTable, isTrunklineError, show, TrunklineError } from './words/errors.ts'
+export {
+  type JobEvent,
+  type JobLogEvent,
+  type JobsServerEvents,
+  jobEventNames,
+  jobsNamespace,
+  type QueueStateEvent,
+  type QueueStatsEvent,
+  type SubscribeAnswer,
+} from './words/events.ts'
 export { type EnqueueAnswer, enqueueAnswers, type UniqueMode, uniqueModes } from './words/keys.ts'
 export { defaults, limits, namePattern } from './words/limits.ts'
 export { didYouMean, nearest } from './words/nearest.ts'

@@ -17,6 +17,7 @@ import { createLimiter } from './door/limits.ts'
 import { explain } from './door/problems.ts'
 import { secretFrom, secretOfFile } from './door/secret.ts'
 import { createSigningKeys } from './door/signing-keys.ts'
+import { createSockets, type Sockets } from './live/sockets.ts'
 import { apiPrefix } from './prefix.ts'
 import { readQuery } from './query.ts'
 import { register } from './register.ts'
@@ -53,6 +54,7 @@ export interface Server {
   /** For tests, and for what is attached to the same listener (sockets). */
   readonly app: FastifyInstance
   readonly service: Service
+  readonly sockets: Sockets
   /** All rows of the route table. */
   readonly routes: readonly Route[]
   /** Listens; resolves with the address. @throws `port_taken` */
@@ -239,9 +241,11 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   for (const declared of routes) register(app, registrar, declared)
   addNotFound(app, routes)
   await app.ready()
+  const sockets = createSockets(service, app.server, onError)
 
   let stopping: Promise<void> | undefined
   const stopOnce = async () => {
+    await sockets.stop()
     await app.close()
     await service.trunkline.close()
     await service.database.close()
@@ -253,6 +257,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   return {
     app,
     service,
+    sockets,
     routes,
     async start() {
       const { host, port } = settings
@@ -263,6 +268,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
         if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error
         throw new TrunklineError('port_taken', { received: port, where: host, advice: port + 1 })
       }
+      sockets.start()
       const address = app.server.address()
       const bound = typeof address === 'object' && address ? address.port : port
       const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host

@@ -182,6 +182,11 @@ export const errorTable = {
     hint: 'Send the value that GET /api/v1/auth/me returns as csrfToken.',
   },
   too_many_requests: { status: 429, sentence: 'too many {what}: at most {allowed}', hint: 'Try again after {retryAfter} s.' },
+  too_many_subscriptions: {
+    status: 429,
+    sentence: '{received} subscriptions of one socket; at most {allowed}',
+    hint: 'Unsubscribe from what is no longer shown, or subscribe to a list.',
+  },
   route_not_found: { status: 404, sentence: 'there is no {received}', hint: 'See the list of routes: /api/docs.' },
   method_not_allowed: { status: 405, sentence: '{received} is not possible here; allowed: {allowed}', hint: 'Use one of those.' },
   task_not_found: { status: 404, sentence: 'there is no task "{received}"', hint: 'List them: GET /api/v1/tasks.' },

@@ -13,7 +13,8 @@ with i as materialized (select nextval('trunkline.id') id, x, o from unnest($8::
     from (select searchable from trunkline.task where id = $2 and searchable is not null) k, unnest(k.searchable) p, i where i.x #>> string_to_array(p, '.') is not null),
   c as (insert into trunkline.stat_delta select date_trunc('minute', now()), $1::int, $2::int, 0, count(*), 0 from i),
   f as (insert into trunkline.feed(xid, no, kind, body)
-    select pg_current_xact_id(), nextval('trunkline.feed_no'), 'added', jsonb_build_array($1::int, $2::int, min(id), count(*)) from i)
+    select pg_current_xact_id(), nextval('trunkline.feed_no'), 'added', jsonb_build_array($1::int, $2::int, min(id), count(*))
+      || case when count(*) between 2 and 100 then jsonb_build_array((select jsonb_agg(id) from i)) else '[]' end from i)
 select array_agg(id order by o) ids,
   (select pg_notify('trunkline', 'w') where (select bool_or(waiting) from trunkline.idle where queue_id = $1))
 from i

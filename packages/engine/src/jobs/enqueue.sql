@@ -22,8 +22,9 @@ with i as materialized (
     where i.payload #>> string_to_array(p, '.') is not null),
   c as (insert into trunkline.stat_delta select date_trunc('minute', now()), queue_id, task_id, 0, count(*), 0 from i group by 2, 3),
   f as (insert into trunkline.feed(xid, no, kind, body)
-    select pg_current_xact_id(), nextval('trunkline.feed_no'), 'added', jsonb_build_array(queue_id, task_id, first, n)
-    from (select queue_id, task_id, min(id) first, count(*) n from i group by 1, 2) z)
+    select pg_current_xact_id(), nextval('trunkline.feed_no'), 'added',
+      jsonb_build_array(queue_id, task_id, first, n) || case when n between 2 and 100 then jsonb_build_array(ids) else '[]' end
+    from (select queue_id, task_id, min(id) first, count(*) n, case when count(*) between 2 and 100 then jsonb_agg(id) end ids from i group by 1, 2) z)
 select array_agg(id order by o) ids,
   (select pg_notify('trunkline', 'w') where (select bool_or(waiting) from trunkline.idle where queue_id = any($1::int[])))
 from i

@@ -1,0 +1,85 @@
+import type { JobState } from './states.ts'
+
+/** The Socket.IO namespace of jobs. */
+export const jobsNamespace = '/jobs'
+
+/** The events that tell of one job. */
+export const jobEventNames = ['jobAdded', 'jobUpdate', 'jobProgress', 'jobCompleted', 'jobFailed'] as const
+
+/** What each event carries. */
+interface Stamp {
+  /** Where the reader is in the change feed: give it back as `after` to go on from here. */
+  seq: string
+  /** When it was sent: RFC 3339, UTC, milliseconds. */
+  at: string
+}
+
+/** A job as events show it: never its payload or its result. */
+export interface JobEvent extends Stamp {
+  jobId: string
+  task: string
+  queue: string
+  state: JobState
+  reason: string | null
+  attempt: number
+  priority: number
+  progress: { current: number; total: number | null; unit: string | null; stage: string | null; percent: number | null } | null
+  tags: string[]
+  createdBy: string | null
+  createdAt: string
+  startedAt: string | null
+  finishedAt: string | null
+  durationMs: number | null
+  /** Why it failed, in one line. */
+  error: string | null
+  outcome: Record<string, number> | null
+  /** The job is no longer there. */
+  deleted?: true
+}
+
+/** New lines of a job's log. */
+export interface JobLogEvent extends Stamp {
+  jobId: string
+  lines: { no: string; attempt: number; at: string; level: string; stage: string | null; message: string; context: unknown }[]
+}
+
+/** How many jobs stand where in a queue. */
+export interface QueueStatsEvent extends Stamp {
+  queue: string
+  due: number
+  scheduled: number
+  running: number
+  completed: number
+  failed: number
+  cancelled: number
+  workers: number
+  /** More happened than single events can tell: read lists again. */
+  bulk?: true
+}
+
+/** A queue was paused or resumed. */
+export interface QueueStateEvent extends Stamp {
+  queue: string
+  state: 'active' | 'paused'
+  until: string | null
+}
+
+/** What a server sends in {@link jobsNamespace}, by name. */
+export interface JobsServerEvents {
+  connected(event: Stamp): void
+  jobAdded(event: JobEvent): void
+  jobUpdate(event: JobEvent): void
+  jobProgress(event: JobEvent): void
+  jobCompleted(event: JobEvent): void
+  jobFailed(event: JobEvent): void
+  jobLog(event: JobLogEvent): void
+  queueStats(event: QueueStatsEvent): void
+  queueStateChange(event: QueueStateEvent): void
+  workerUpdate(event: Stamp & { workerId: string; [name: string]: unknown }): void
+  systemStats(event: Stamp & Record<string, unknown>): void
+  alert(event: Stamp & Record<string, unknown>): void
+  notification(event: Stamp & Record<string, unknown>): void
+}
+
+/** The answer to a subscription. `gap`: `after` is too long ago, read everything again. */
+export type SubscribeAnswer = { ok: true; seq: string; gap?: true } | { ok: false; error: { code: string; message: string } }

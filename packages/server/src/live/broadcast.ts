@@ -1,0 +1,246 @@
+import type { JobEvent, QueueStatsEvent } from '@trunkline/contract'
+import type { Change, LogEntry } from '@trunkline/engine'
+import { statement } from '@trunkline/engine/postgres'
+import type { Service } from '../service.ts'
+import { digest, type What } from './digest.ts'
+import { createFeedTail } from './feed-tail.ts'
+import type { Outbox } from './outbox.ts'
+import type { Room } from './room.ts'
+import { type JobStanding, readStandings } from './states.ts'
+
+const claimedStatement = statement(import.meta.url, 'claimed.sql')
+
+/** Turns what happens in the database into events for the rooms that want them. */
+export interface Broadcast {
+  /** The number from which on those who come now hear everything. */
+  seq(): Promise<string>
+  /** Somebody listens to the log of this job, and has had its lines up to `last`. */
+  listens(jobId: string, last: string): void
+  /** Nobody does any more. */
+  forgets(jobId: string): void
+  start(): void
+  stop(): Promise<void>
+}
+
+/** Options of {@link createBroadcast}. */
+export interface BroadcastOptions {
+  service: Service
+  /** Rooms with somebody in them. */
+  rooms: () => Iterable<Room>
+  outbox: Outbox
+  /** How the server itself is. */
+  system: () => Record<string, unknown>
+  onError: (error: Error) => void
+}
+
+/** Jobs that are looked up for one page of changes; what is beyond counts as a bulk. */
+const mostLookedUp = 1000
+/** One of a bulk: whatever it was. */
+const unknown: ReadonlySet<What> = new Set(['ended'])
+const claimsEveryMs = 250
+const figuresEveryMs = 1000
+
+/** A line of a log as events show it. */
+export const lineOf = ({ at, ...line }: LogEntry) => ({ ...line, no: String(line.no), at: new Date(at).toISOString() })
+
+/** The events that tell of a job what happened to it: its end once for each time that it ends. */
+export function eventsOf(job: JobStanding, what: ReadonlySet<What>): string[] {
+  const events = what.has('added') ? ['jobAdded'] : []
+  if (what.has('ended') && job.state === 'completed') events.push('jobCompleted')
+  else if (what.has('ended') && job.state === 'failed') events.push('jobFailed')
+  else if (what.has('ended') || what.has('changed')) events.push('jobUpdate')
+  else if (what.has('feedback')) events.push('jobProgress')
+  return events
+}
+
+/** Makes a {@link Broadcast}. */
+export function createBroadcast({ service, rooms, outbox, system, onError }: BroadcastOptions): Broadcast {
+  const { trunkline, database } = service
+  /** The last line that those who listen to the log of a job have had, while somebody does. */
+  const told = new Map<string, string>()
+  let figures = new Map<string, string>()
+  let workers = new Map<string, string>()
+  let bulk = false
+  let seq = '0'
+  const seenLeases = new Set<string>()
+  let highestLease = 0n
+  let timers: NodeJS.Timeout[] = []
+  const tail = createFeedTail({ trunkline, onChanges, onError })
+
+  const stamp = () => ({ seq, at: new Date().toISOString() })
+  const roomsOf = (...kinds: Room['kind'][]) => [...rooms()].filter((room) => kinds.includes(room.kind))
+
+  function tellJob(job: JobStanding, what: ReadonlySet<What>, among: readonly Room[]): void {
+    const payload = { ...job, ...stamp() } satisfies JobEvent
+    const listening = among.filter((room) => (room.kind === 'job' ? room.key === job.jobId : room.means(job)) && room.admits(job))
+    for (const event of eventsOf(job, what)) {
+      for (const room of listening) outbox.put(room.name, job.jobId, { event, payload })
+    }
+  }
+
+  async function onChanges(changes: readonly Change[], now: string, lost: boolean): Promise<void> {
+    seq = now
+    const found = digest(changes)
+    if (lost || found.bulks > 0) bulk = true
+    for (const { queue, paused, until } of found.queues) tellQueue(queue, paused, until)
+    const wide = roomsOf('queue', 'list', 'all')
+    const narrow = roomsOf('job')
+    const watched = new Set(narrow.map((room) => room.key))
+    // who listens to single jobs only need not hear of others, and a bulk may have been about theirs
+    const wanted = wide.length > 0 ? [...found.jobs.keys()] : [...found.jobs.keys()].filter((id) => watched.has(id))
+    if (found.bulks > 0 || lost) wanted.push(...[...watched].filter((id) => !found.jobs.has(id)))
+    if (wanted.length > mostLookedUp) bulk = true
+    const ids = wanted.slice(0, mostLookedUp)
+    const standings = await readStandings(database, ids)
+    for (const id of ids) {
+      const job = standings.get(id)
+      if (job) tellJob(job, found.jobs.get(id) ?? unknown, [...wide, ...narrow])
+      else tellGone(id, narrow)
+    }
+    await tellLogs([...found.jobs.keys()])
+  }
+
+  function tellGone(jobId: string, narrow: readonly Room[]): void {
+    bulk = true
+    for (const room of narrow) {
+      if (room.key === jobId) outbox.put(room.name, jobId, { event: 'jobUpdate', payload: { jobId, deleted: true, ...stamp() } })
+    }
+  }
+
+  function tellQueue(queue: string, paused: boolean, until: string | null): void {
+    for (const room of rooms()) {
+      const means = room.kind === 'overview' || room.kind === 'all' || (room.kind === 'queue' && room.key === queue)
+      if (!means || !room.admitsQueue(queue)) continue
+      outbox.put(room.name, queue, {
+        event: 'queueStateChange',
+        payload: { queue, state: paused ? 'paused' : 'active', until, ...stamp() },
+      })
+    }
+  }
+
+  async function tellLogs(ids: readonly string[]): Promise<void> {
+    const listening = roomsOf('logs').filter((room) => ids.includes(room.key))
+    for (const jobId of new Set(listening.map((room) => room.key))) {
+      const after = told.get(jobId)
+      if (after === undefined) continue
+      const lines = (await trunkline.logs(jobId, { after, limit: 1000 })).map(lineOf)
+      const last = lines.at(-1)
+      if (!last) continue
+      told.set(jobId, last.no)
+      const payload = { jobId, lines, ...stamp() }
+      // each parcel of lines counts: none may take the place of another
+      for (const room of listening) if (room.key === jobId) outbox.put(room.name, `${jobId} ${last.no}`, { event: 'jobLog', payload })
+    }
+  }
+
+  /** A claim writes nothing into the feed: what runs is seen by its lease. */
+  async function lookAtClaims(): Promise<void> {
+    const wide = roomsOf('queue', 'list', 'all')
+    const narrow = roomsOf('job')
+    if (wide.length + narrow.length === 0) return
+    const rows = await database.run<{ lease: string; ids: string[] }>(claimedStatement, [
+      String(highestLease > 1000n ? highestLease - 1000n : 0n),
+    ])
+    const watched = new Set(narrow.map((room) => room.key))
+    const fresh: string[] = []
+    for (const { lease, ids } of rows) {
+      if (seenLeases.has(lease)) continue
+      seenLeases.add(lease)
+      if (BigInt(lease) > highestLease) highestLease = BigInt(lease)
+      fresh.push(...(wide.length > 0 ? ids : ids.filter((id) => watched.has(id))))
+    }
+    if (seenLeases.size > 10_000) for (const lease of seenLeases) if (BigInt(lease) < highestLease - 1000n) seenLeases.delete(lease)
+    if (fresh.length > mostLookedUp) bulk = true
+    for (const job of (await readStandings(database, fresh.slice(0, mostLookedUp))).values()) {
+      if (job.state === 'running') tellJob(job, new Set(['changed']), [...wide, ...narrow])
+    }
+  }
+
+  async function lookAtFigures(): Promise<void> {
+    const listening = roomsOf('queue', 'overview', 'all', 'list')
+    const overflown = new Set(outbox.overflown())
+    const whole = bulk
+    bulk = false
+    if (listening.length === 0) return
+    for (const { paused: _, ...queue } of await trunkline.queues()) {
+      const text = JSON.stringify(queue)
+      const changed = figures.get(queue.queue) !== text
+      figures.set(queue.queue, text)
+      for (const room of listening) {
+        if ((room.kind === 'queue' && room.key !== queue.queue) || !room.admitsQueue(queue.queue)) continue
+        const all = whole || overflown.has(room.name)
+        // lists want to know only that single events do not tell everything
+        if (!(room.kind === 'list' ? all : changed || all)) continue
+        const payload = { ...queue, ...(all ? { bulk: true as const } : {}), ...stamp() } satisfies QueueStatsEvent
+        outbox.put(room.name, queue.queue, { event: 'queueStats', payload })
+      }
+    }
+  }
+
+  async function lookAtWorkers(): Promise<void> {
+    const listening = roomsOf('overview', 'system', 'all')
+    if (listening.length === 0) return
+    const seen = new Map<string, string>()
+    for (const { beatAgeMs: _, ...worker } of (await trunkline.workers()) as unknown as ({ id: string; beatAgeMs?: number } & Record<
+      string,
+      unknown
+    >)[]) {
+      const text = JSON.stringify(worker)
+      seen.set(worker.id, text)
+      if (workers.get(worker.id) === text) continue
+      const { id: workerId, ...rest } = worker
+      for (const room of listening) outbox.put(room.name, workerId, { event: 'workerUpdate', payload: { ...rest, workerId, ...stamp() } })
+    }
+    for (const workerId of workers.keys()) {
+      if (seen.has(workerId)) continue
+      for (const room of listening)
+        outbox.put(room.name, workerId, { event: 'workerUpdate', payload: { workerId, state: 'stopped', ...stamp() } })
+    }
+    workers = seen
+  }
+
+  async function tellSystem(): Promise<void> {
+    const listening = roomsOf('system')
+    if (listening.length === 0) return
+    const payload = { ...system(), ...stamp() }
+    for (const room of listening) outbox.put(room.name, '', { event: 'systemStats', payload })
+  }
+
+  function every(ms: number, look: () => Promise<void>): void {
+    let busy = false
+    const timer = setInterval(async () => {
+      if (busy) return
+      busy = true
+      await look().catch(onError)
+      busy = false
+    }, ms)
+    timer.unref()
+    timers.push(timer)
+  }
+
+  return {
+    seq: () => tail.seq(),
+    listens(jobId, last) {
+      // the earlier of two: who is told twice knows it by the numbers of the lines
+      const before = told.get(jobId)
+      if (before === undefined || BigInt(last) < BigInt(before)) told.set(jobId, last)
+    },
+    forgets: (jobId) => void told.delete(jobId),
+    start() {
+      if (timers.length > 0) return
+      tail.start()
+      every(claimsEveryMs, lookAtClaims)
+      every(figuresEveryMs, lookAtFigures)
+      every(2 * figuresEveryMs, lookAtWorkers)
+      every(2 * figuresEveryMs, tellSystem)
+    },
+    async stop() {
+      for (const timer of timers) clearInterval(timer)
+      timers = []
+      figures = new Map()
+      workers = new Map()
+      told.clear()
+      await tail.stop()
+    },
+  }
+}

@@ -1,0 +1,257 @@
+import { io, type Socket } from 'socket.io-client'
+import { afterAll, describe, expect, test } from 'vitest'
+import { until } from '../../../../test/support/database.ts'
+import { serverScene } from '../../../../test/support/server-scene.ts'
+import { defineTask } from '../../../engine/src/index.ts'
+
+const scene = await serverScene({ allowedOrigins: ['https://console.example.com'] })
+const { db, server } = scene
+const address = await server.start()
+const trunkline = await db.connect()
+const admin = await scene.user('admin')
+const viewer = await scene.user('viewer')
+const scoped = await scene.user('viewer', { scopes: { queues: ['alpha'], tasks: null, servers: null } })
+
+const step = defineTask('live.step', {
+  async run({ input, log, signal }: { input: any; log: any; signal: AbortSignal }) {
+    if (input.fail) throw new Error('no luck')
+    log.setStage('Counting')
+    log.setTotal(3, 'steps')
+    for (let i = 0; i < 3; i++) {
+      log.incrementProgress()
+      log.info(`step ${i}`)
+      await new Promise((resolve) => setTimeout(resolve, 120))
+    }
+    signal.throwIfAborted()
+    return { secret: 'result' }
+  },
+})
+const worker = await trunkline.work([step], { queues: ['alpha', 'beta'], pollMs: 20 })
+
+const sockets: Socket[] = []
+interface Listener {
+  socket: Socket
+  heard: [name: string, event: any][]
+  of(name: string, jobId?: string): any[]
+  ask(name: string, given?: unknown): Promise<any>
+}
+
+async function listener(auth: object, options: object = {}): Promise<Listener> {
+  const socket = io(`${address}/jobs`, { auth, transports: ['websocket'], reconnectionDelay: 50, ...options })
+  sockets.push(socket)
+  const heard: [string, any][] = []
+  socket.onAny((name, event) => heard.push([name, event]))
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connected', () => resolve())
+    socket.once('connect_error', (error) => {
+      socket.close()
+      reject(error)
+    })
+  })
+  return {
+    socket,
+    heard,
+    of: (name, jobId) => heard.filter(([n, e]) => n === name && (jobId === undefined || e.jobId === jobId)).map(([, e]) => e),
+    ask: (name, ...given) => socket.timeout(10_000).emitWithAck(name, ...given),
+  }
+}
+
+afterAll(async () => {
+  for (const socket of sockets) socket.close()
+  await worker.stop()
+})
+
+describe('a job', () => {
+  test('is followed from its start to its end: states, progress, log lines; never its payload or its result', async () => {
+    const me = await listener({ token: viewer.token })
+    const job = await trunkline.enqueue(step, { password: 'secret' }, { queue: 'alpha', delay: 1500 })
+    expect(await me.ask('subscribeJob', { jobId: job.id })).toMatchObject({ ok: true, seq: expect.any(String) })
+    expect(await me.ask('subscribeLogs', { jobId: job.id })).toMatchObject({ ok: true })
+    await until(() => me.of('jobCompleted', job.id).length > 0)
+    await until(() => me.of('jobLog', job.id).flatMap((e) => e.lines).length >= 3)
+    expect(me.of('jobUpdate', job.id)[0]).toMatchObject({ state: 'pending', reason: 'scheduled', task: 'live.step', queue: 'alpha' })
+    expect(me.heard.some(([, e]) => e.jobId === job.id && e.state === 'running')).toBe(true)
+    expect(me.of('jobProgress', job.id).at(-1)).toMatchObject({ state: 'running', progress: { stage: 'Counting', total: 3 } })
+    expect(me.of('jobCompleted', job.id)).toHaveLength(1)
+    expect(me.of('jobCompleted', job.id)[0]).toMatchObject({ state: 'completed', attempt: 1, seq: expect.stringMatching(/^\d+/) })
+    const lines = me.of('jobLog', job.id).flatMap((e) => e.lines)
+    expect(lines.map((l: any) => l.message).filter((m: string) => m.startsWith('step'))).toEqual(['step 0', 'step 1', 'step 2'])
+    expect(new Set(lines.map((l: any) => l.no)).size).toBe(lines.length)
+    expect(JSON.stringify(me.heard)).not.toContain('secret')
+    // whoever comes later gets how it ended, and the lines after the one they had
+    const late = await listener({ token: viewer.token })
+    await late.ask('subscribeJob', { jobId: job.id })
+    await late.ask('subscribeLogs', { jobId: job.id, after: lines[0].no })
+    expect(late.of('jobCompleted', job.id)).toHaveLength(1)
+    expect(
+      late
+        .of('jobLog', job.id)
+        .flatMap((e) => e.lines)
+        .map((l: any) => l.no),
+    ).toEqual(lines.slice(1).map((l: any) => l.no))
+    expect(await late.ask('unsubscribeJob', { jobId: job.id })).toMatchObject({ ok: true })
+  })
+
+  test('that fails says why in one line', async () => {
+    const me = await listener({ token: viewer.token })
+    await me.ask('subscribeQueue', { queue: 'alpha' })
+    const job = await trunkline.enqueue(step, { fail: true }, { queue: 'alpha', maxAttempts: 1 })
+    await until(() => me.of('jobFailed', job.id).length > 0)
+    expect(me.of('jobAdded', job.id)).toHaveLength(1)
+    expect(me.of('jobFailed', job.id)[0]).toMatchObject({ state: 'failed', reason: 'attempts_used', error: 'no luck' })
+  })
+})
+
+describe('queues, lists and figures', () => {
+  test('a queue tells its jobs, its figures and its pauses; another queue is not heard', async () => {
+    const me = await listener({ token: viewer.token })
+    await me.ask('subscribeQueue', { queue: 'beta' })
+    await me.ask('subscribeOverview')
+    const jobs = await trunkline.enqueueMany(step, [{ n: 1 }, { n: 2 }], { queue: 'beta' })
+    const other = await trunkline.enqueue(step, {}, { queue: 'alpha' })
+    for (const job of jobs) await until(() => me.of('jobCompleted', job.id).length === 1)
+    expect(me.of('jobAdded').map((e) => e.jobId)).toEqual(jobs.map((j) => j.id))
+    await until(() => me.of('queueStats').some((e) => e.queue === 'beta' && e.completed >= 2))
+    await trunkline.pause('beta', { reason: 'a break' })
+    await until(() => me.of('queueStateChange').some((e) => e.queue === 'beta' && e.state === 'paused'))
+    await trunkline.resume('beta')
+    await until(() => me.of('queueStateChange').some((e) => e.queue === 'beta' && e.state === 'active'))
+    await other.result()
+    expect(me.heard.some(([, e]) => e.jobId === other.id)).toBe(false)
+  })
+
+  test('after a break a list gets what it has missed, and says when that is too much', async () => {
+    const me = await listener({ token: viewer.token })
+    const filter = { queue: 'alpha', tags: ['mine'] }
+    const { seq } = await me.ask('subscribeList', { filter })
+    me.socket.disconnect()
+    const [job] = await trunkline.enqueueMany(step, [{}], { queue: 'alpha', tags: ['mine', 'more'] })
+    const stranger = await trunkline.enqueue(step, {}, { queue: 'alpha', tags: ['other'] })
+    await Promise.all([job?.result(), stranger.result()])
+    me.socket.connect()
+    await until(() => me.socket.connected)
+    expect(await me.ask('subscribeList', { filter, after: seq })).toMatchObject({ ok: true })
+    await until(() => me.heard.some(([, e]) => e.jobId === job?.id && e.state === 'completed'))
+    expect(me.heard.some(([, e]) => e.jobId === stranger.id)).toBe(false)
+    // a bulk of more than a hundred is not told one by one
+    const before = (await me.ask('subscribeList', { filter })).seq
+    await trunkline.enqueueMany(step, new Array(150).fill({}), { queue: 'elsewhere' })
+    expect(await me.ask('subscribeList', { filter, after: before })).toMatchObject({ ok: true, gap: true })
+    await until(() => me.of('queueStats').some((e) => e.bulk === true))
+    expect(await me.ask('subscribeList', { filter, after: 'nonsense' })).toMatchObject({ ok: false, error: { code: 'invalid_cursor' } })
+  })
+
+  test('an administrator hears of workers and of the server itself', async () => {
+    const me = await listener({ token: admin.token })
+    expect(await me.ask('subscribeSystem')).toMatchObject({ ok: true })
+    await until(() => me.of('systemStats').length > 0 && me.of('workerUpdate').length > 0)
+    expect(me.of('systemStats')[0]).toMatchObject({
+      sockets: expect.any(Number),
+      residentBytes: expect.any(Number),
+      processorPercent: expect.any(Number),
+      eventLoopPercent: expect.any(Number),
+    })
+    expect(me.of('workerUpdate')[0]).toMatchObject({ workerId: String(worker.id), state: 'running' })
+  })
+
+  test('a chatty handler and many jobs reach a room at most twenty times a second', async () => {
+    const me = await listener({ token: admin.token })
+    await me.ask('subscribeAll')
+    const times: number[] = []
+    me.socket.onAny((name) => name !== 'connected' && times.push(performance.now()))
+    const jobs = await trunkline.enqueueMany(step, new Array(60).fill({}), { queue: 'alpha' })
+    await Promise.all(jobs.map((j) => j.result()))
+    for (const job of jobs) await until(() => me.of('jobCompleted', job.id).length === 1)
+    // what arrives within 15 ms is one sending
+    const sendings = times.filter((at, i) => i === 0 || at - (times[i - 1] as number) > 15)
+    expect(sendings.length).toBeLessThanOrEqual(((times.at(-1) as number) - (times[0] as number)) / 45 + 2)
+  })
+})
+
+describe('who may listen', () => {
+  test.each([
+    ['without credentials', {}],
+    ['with a token that is none', { token: 'nonsense' }],
+    ['with a number for a token', { token: 5 }],
+    [
+      'with a forged token',
+      { token: `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"x"}').toString('base64url')}.` },
+    ],
+  ])('%s nobody comes in', async (_, auth) => {
+    await expect(listener(auth)).rejects.toMatchObject({ data: { code: 'unauthenticated' } })
+  })
+
+  test('a page of another origin is refused, also with a good token; the cookie counts only from an allowed one', async () => {
+    const options = (origin: string, cookie = '') => ({ extraHeaders: { origin, ...(cookie ? { cookie } : {}) } })
+    await expect(listener({ token: viewer.token }, options('https://evil.example.com'))).rejects.toThrow()
+    await listener({ token: viewer.token }, options('https://console.example.com'))
+    const login = await scene.inject({
+      method: 'POST',
+      url: '/api/v1/auth/login',
+      headers: { 'content-type': 'application/json' },
+      payload: JSON.stringify({ email: viewer.email, password: 'correct-horse-battery-9', session: true }),
+    })
+    const cookie = String(login.headers['set-cookie']).split(';')[0] as string
+    await listener({}, options('https://console.example.com', cookie))
+    await expect(listener({}, { extraHeaders: { cookie } })).rejects.toMatchObject({ data: { code: 'unauthenticated' } })
+  })
+
+  test('a scope hides jobs and queues of others; a role that is lost is felt within five seconds', async () => {
+    const me = await listener({ token: scoped.token })
+    const foreign = await trunkline.enqueue(step, {}, { queue: 'beta' })
+    expect(await me.ask('subscribeQueue', { queue: 'beta' })).toMatchObject({ ok: false, error: { code: 'unknown_queue' } })
+    expect(await me.ask('subscribeJob', { jobId: foreign.id })).toMatchObject({ ok: false, error: { code: 'job_not_found' } })
+    expect(await me.ask('subscribeLogs', { jobId: foreign.id })).toMatchObject({ ok: false, error: { code: 'job_not_found' } })
+    expect(await me.ask('subscribeAll')).toMatchObject({ ok: false, error: { code: 'forbidden' } })
+    expect(await me.ask('subscribeSystem')).toMatchObject({ ok: false, error: { code: 'forbidden' } })
+    expect(await me.ask('subscribeList', { filter: {} })).toMatchObject({ ok: true })
+    expect(await me.ask('subscribeOverview')).toMatchObject({ ok: true })
+    const own = await trunkline.enqueue(step, {}, { queue: 'alpha' })
+    await until(() => me.of('jobCompleted', own.id).length === 1)
+    await foreign.result()
+    expect(me.heard.some(([, e]) => e.jobId === foreign.id || e.queue === 'beta')).toBe(false)
+    // the scope is narrowed while the socket is open: its rooms follow
+    await db.rows(`update trunkline.account set scopes = '{"queues":["nothing"]}' where email = $1`, [scoped.email])
+    const silent = async () => {
+      const { id } = await trunkline.enqueue(step, { fail: true }, { queue: 'alpha', delay: '1h' })
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      return !me.heard.some(([, e]) => e.jobId === id)
+    }
+    await until(silent, 'what is no longer theirs to be silent', 5000)
+    const count = me.heard.length
+    await (await trunkline.enqueue(step, {}, { queue: 'alpha' })).result()
+    expect(me.heard.slice(count).filter(([, e]) => e.queue === 'alpha')).toEqual([])
+    // the password is changed: every token of before is worth nothing
+    await db.rows(`update trunkline.account set generation = generation + 1 where email = $1`, [scoped.email])
+    await until(() => !me.socket.connected, 'the socket to be cut', 5000)
+  }, 30_000)
+
+  test('what is no subscription gets an answer with a code, and harms nobody', async () => {
+    const me = await listener({ token: viewer.token })
+    for (const [name, given] of [
+      ['subscribeQueue', {}],
+      ['subscribeQueue', { queue: "'; drop table trunkline.job; --" }],
+      ['subscribeQueue', { queue: 'alpha', more: 1 }],
+      ['subscribeJob', { jobId: 5 }],
+      ['subscribeJob', { jobId: '0x10' }],
+      ['subscribeJob', 'text'],
+      ['subscribeJob', null],
+      ['subscribeLogs', { jobId: '1', after: '-1' }],
+      ['subscribeList', { filter: { __proto__: { x: 1 }, constructor: 1 } }],
+      ['subscribeList', { filter: [] }],
+      ['subscribeQueue', [[[[[[]]]]]]],
+    ] as const) {
+      expect(await me.ask(name, given), `${name} ${JSON.stringify(given)}`).toMatchObject({ ok: false, error: { code: 'invalid_request' } })
+    }
+    me.socket.emit('subscribeQueue')
+    me.socket.emit('nonsense', { a: 1 })
+    for (let i = 0; i < 200; i++) await me.ask('subscribeQueue', { queue: `q${i}` })
+    expect(await me.ask('subscribeQueue', { queue: 'one.more' })).toMatchObject({ ok: false, error: { code: 'too_many_subscriptions' } })
+    expect(scene.events.filter((e) => e.type === 'request_failed')).toEqual([])
+    // a message beyond 64 kB ends the connection of its sender only
+    me.socket.emit('subscribeQueue', { queue: 'x'.repeat(100_000) })
+    await until(() => !me.socket.connected)
+    const other = await listener({ token: viewer.token })
+    expect(await other.ask('subscribeOverview')).toMatchObject({ ok: true })
+  })
+})

@@ -1,0 +1,148 @@
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import { TrunklineError } from '@trunkline/contract'
+import { type Socket, Server as SocketServer } from 'socket.io'
+import type { Principal } from '../door/principal.ts'
+import { sessionCookie } from '../routes/auth.ts'
+import type { Service } from '../service.ts'
+import { createJobsNamespace } from './jobs-namespace.ts'
+import { createSystemFigures } from './system-figures.ts'
+
+/** The socket side of a server. */
+export interface Sockets {
+  readonly io: SocketServer
+  /** Connected now. */
+  count(): number
+  /** Cut because they did not read. */
+  cut(): number
+  start(): void
+  stop(): Promise<void>
+}
+
+/** What a client that does not read may hold up in our memory. */
+const mostBuffered = 1024 * 1024
+const lookAtReadersMs = 500
+/** Refused handshakes of one address in a minute, before more of them are refused unread. */
+const mostRefusals = 20
+
+/** Does a page of this origin belong to us? No origin: no browser. */
+function allowed(service: Service, request: IncomingMessage): boolean {
+  const { origin, host } = request.headers
+  if (origin === undefined) return true
+  if (service.settings.allowedOrigins.includes(origin)) return true
+  try {
+    const given = new URL(origin)
+    const own = service.settings.publicUrl ? new URL(service.settings.publicUrl) : null
+    return given.host === host || given.origin === own?.origin
+  } catch {
+    return false
+  }
+}
+
+function cookieOf(request: IncomingMessage): string | undefined {
+  const pairs = request.headers.cookie?.split(';') ?? []
+  return pairs
+    .map((pair) => pair.trim())
+    .find((pair) => pair.startsWith(`${sessionCookie}=`))
+    ?.slice(sessionCookie.length + 1)
+}
+
+/** Attaches Socket.IO to the listener of the HTTP server. It works once `start` is called. */
+export function createSockets(service: Service, server: HttpServer, onError: (error: Error) => void): Sockets {
+  const refusals = new Map<string, { n: number; since: number }>()
+  let cut = 0
+  let timer: NodeJS.Timeout | undefined
+  const addressOf = (request: IncomingMessage) => request.socket.remoteAddress ?? ''
+
+  function refusedTooOften(address: string): boolean {
+    const found = refusals.get(address)
+    if (!found || Date.now() - found.since > 60_000) return false
+    return found.n >= mostRefusals
+  }
+
+  function noteRefusal(address: string): void {
+    const found = refusals.get(address)
+    if (refusals.size > 10_000) refusals.clear()
+    if (!found || Date.now() - found.since > 60_000) refusals.set(address, { n: 1, since: Date.now() })
+    else found.n++
+  }
+
+  const io = new SocketServer(server, {
+    path: `${service.settings.basePath}/socket.io`,
+    serveClient: false,
+    maxHttpBufferSize: 64 * 1024,
+    perMessageDeflate: false,
+    httpCompression: false,
+    connectTimeout: 10_000,
+    pingInterval: 25_000,
+    pingTimeout: 20_000,
+    allowRequest: (request, decide) => {
+      if (!allowed(service, request)) return decide('this origin is not allowed', false)
+      if (refusedTooOften(addressOf(request))) return decide('too many refused connections; try again in a minute', false)
+      decide(null, true)
+    },
+  })
+  // 15 kB a socket that nobody needs after the handshake; what is needed of it was taken
+  io.engine.on('connection', (raw) => {
+    raw.request = {
+      headers: { cookie: raw.request.headers.cookie, origin: raw.request.headers.origin },
+      socket: { remoteAddress: raw.request.socket.remoteAddress },
+      connection: {},
+      _query: raw.request._query,
+    }
+  })
+
+  async function identify(socket: Socket): Promise<Principal> {
+    const { token } = socket.handshake.auth as { token?: unknown }
+    try {
+      if (token !== undefined) {
+        if (typeof token !== 'string') throw new TrunklineError('unauthenticated', { problem: 'auth.token is no text' })
+        return await service.identity.ofBearer(token)
+      }
+      const cookie = cookieOf(socket.request)
+      // a cookie comes along whoever wrote the page: it counts only where the browser says which page that is
+      if (cookie !== undefined && socket.request.headers.origin !== undefined) return await service.identity.ofSession(cookie)
+      throw new TrunklineError('unauthenticated', { problem: 'neither auth.token nor the session cookie of an allowed page came along' })
+    } catch (error) {
+      noteRefusal(socket.handshake.address)
+      throw error
+    }
+  }
+
+  /** Who stops reading is cut: what waits for it is our memory. */
+  function lookAtReaders(): void {
+    for (const socket of io.of('/jobs').sockets.values()) {
+      const transport = socket.conn.transport as unknown as { socket?: { bufferedAmount?: number } }
+      if ((transport.socket?.bufferedAmount ?? 0) <= mostBuffered) continue
+      cut++
+      socket.conn.close(true)
+    }
+  }
+
+  const system = createSystemFigures()
+  const jobs = createJobsNamespace({
+    io,
+    service,
+    identify,
+    system: () => ({ ...system(), sockets: io.engine.clientsCount, cutSockets: cut }),
+    onError,
+  })
+  return {
+    io,
+    count: () => io.engine.clientsCount,
+    cut: () => cut,
+    start() {
+      if (timer) return
+      jobs.start()
+      timer = setInterval(lookAtReaders, lookAtReadersMs)
+      timer.unref()
+    },
+    async stop() {
+      clearInterval(timer)
+      timer = undefined
+      await jobs.stop()
+      io.of('/jobs').disconnectSockets(true)
+      // the listener itself is closed by its owner
+      io.engine.close()
+    },
+  }
+}
