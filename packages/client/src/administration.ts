@@ -1,0 +1,75 @@
+import type {
+  CleanedUpAnswer,
+  CleanupBody,
+  LoggedInAnswer,
+  LoginBody,
+  MeAnswer,
+  PauseBody,
+  QueueAnswer,
+  QueueListAnswer,
+  StartWorkersBody,
+  TaskAnswer,
+  TaskListAnswer,
+  WorkerListAnswer,
+  WorkersWantedAnswer,
+} from '@trunkline/contract/http'
+import type { Http } from './http.ts'
+
+/** Logging in and out. */
+export interface Auth {
+  /** With `session: true` the browser keeps a cookie, and no token is answered. */
+  login(body: LoginBody): Promise<LoggedInAnswer>
+  logout(): Promise<void>
+  me(): Promise<MeAnswer>
+}
+
+/** Routes below `/queues`. */
+export interface Queues {
+  list(): Promise<QueueListAnswer>
+  get(queue: string): Promise<QueueAnswer>
+  pause(queue: string, body?: PauseBody): Promise<QueueAnswer>
+  resume(queue: string): Promise<QueueAnswer>
+}
+
+/** Routes below `/workers`. */
+export interface Workers {
+  /** @param past also those that have ended within the last days */
+  list(query?: { past?: boolean }): Promise<WorkerListAnswer>
+  start(body?: StartWorkersBody): Promise<WorkersWantedAnswer>
+  stop(id: string): Promise<unknown>
+  cleanup(body?: CleanupBody): Promise<CleanedUpAnswer>
+}
+
+/** Routes below `/tasks`. */
+export interface Tasks {
+  list(): Promise<TaskListAnswer>
+  get(task: string): Promise<TaskAnswer>
+}
+
+/** Makes the groups of what operators and administrators do. */
+export function createAdministration({ request }: Http): { auth: Auth; queues: Queues; workers: Workers; tasks: Tasks } {
+  const named = (base: string, name: string, act = '') => `/${base}/${encodeURIComponent(name)}${act}`
+  return {
+    auth: {
+      login: (body) => request('POST', '/auth/login', { body }),
+      logout: () => request('POST', '/auth/logout'),
+      me: () => request('GET', '/auth/me'),
+    },
+    queues: {
+      list: () => request('GET', '/queues'),
+      get: (queue) => request('GET', named('queues', queue)),
+      pause: (queue, body = {}) => request('POST', named('queues', queue, '/pause'), { body }),
+      resume: (queue) => request('POST', named('queues', queue, '/resume')),
+    },
+    workers: {
+      list: (query) => request('GET', '/workers', { query: { ...query } }),
+      start: (body = {}) => request('POST', '/workers/start', { body }),
+      stop: (id) => request('POST', named('workers', id, '/stop')),
+      cleanup: (body = {}) => request('POST', '/workers/cleanup', { body }),
+    },
+    tasks: {
+      list: () => request('GET', '/tasks'),
+      get: (task) => request('GET', named('tasks', task)),
+    },
+  }
+}

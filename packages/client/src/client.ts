@@ -1,0 +1,45 @@
+import { type Auth, createAdministration, type Queues, type Tasks, type Workers } from './administration.ts'
+import { type ClientOptions, createHttp, type RequestOptions } from './http.ts'
+import { createJobs, type Jobs } from './jobs.ts'
+import { createLive, type Live } from './live.ts'
+import { type WatchOptions, watchJob } from './watch-job.ts'
+
+/** The API of a server, typed. */
+export interface Client {
+  readonly baseUrl: string
+  readonly auth: Auth
+  readonly jobs: Jobs
+  readonly queues: Queues
+  readonly workers: Workers
+  readonly tasks: Tasks
+  /** Realtime events. */
+  readonly live: Live
+  /** Watches a job to its end, by socket or by polling; returns what ends it. */
+  watchJob(jobId: string, options: WatchOptions): () => void
+  /** Any route below `/api/v1`. @throws ApiError */
+  request<T = unknown>(method: string, path: string, options?: RequestOptions): Promise<T>
+  /** Closes the socket. */
+  close(): void
+}
+
+/**
+ * Makes a client for browsers and Node. It opens nothing before it is used.
+ * @example
+ * const client = createClient({ baseUrl: 'http://127.0.0.1:3000', token })
+ * const job = await client.jobs.enqueue({ task: 'backup_create', payload: {} })
+ * client.watchJob(job.id, { onChange: ({ progress }) => console.log(progress?.percent), onEnd: ({ state }) => console.log(state) })
+ */
+export function createClient(options: ClientOptions = {}): Client {
+  const http = createHttp(options)
+  const jobs = createJobs(http)
+  const live = createLive(http)
+  return {
+    baseUrl: http.baseUrl,
+    jobs,
+    live,
+    ...createAdministration(http),
+    watchJob: (jobId, watchOptions) => watchJob({ jobs, live }, jobId, watchOptions),
+    request: (method, path, given) => http.request(method, path, given),
+    close: () => live.close(),
+  }
+}

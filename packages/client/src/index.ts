@@ -1,0 +1,6 @@
+export type { Auth, Queues, Tasks, Workers } from './administration.ts'
+export { type Client, createClient } from './client.ts'
+export { ApiError, type ClientOptions, type RequestOptions } from './http.ts'
+export type { JobListQuery, Jobs, LogQuery } from './jobs.ts'
+export type { Listener, Live, LiveState, Subscription, Subscriptions } from './live.ts'
+export type { WatchedJob, WatchOptions } from './watch-job.ts'

@@ -1,0 +1,108 @@
+import type { JobState } from '@trunkline/contract'
+import type {
+  BulkBody,
+  BulkRerunBody,
+  BulkResult,
+  BulkUpdateBody,
+  CancelledAnswer,
+  EnqueuedAnswer,
+  EventListAnswer,
+  JobAnswer,
+  JobChangesBody,
+  JobListAnswer,
+  JobStatsAnswer,
+  JobStatusAnswer,
+  JobTimelineAnswer,
+  JobWhyAnswer,
+  LogLineAnswer,
+  NewJobBody,
+  RerunBody,
+} from '@trunkline/contract/http'
+import type { Http } from './http.ts'
+
+/** Which jobs a list shows. */
+export interface JobListQuery {
+  state?: JobState | undefined
+  reason?: string | undefined
+  task?: string | undefined
+  queue?: string | undefined
+  tags?: readonly string[] | undefined
+  createdAfter?: Date | string | undefined
+  createdBefore?: Date | string | undefined
+  fingerprint?: string | undefined
+  /** `nextCursor` of the page before. */
+  cursor?: string | undefined
+  /** Default 50, at most 500. */
+  limit?: number | undefined
+  /** With payload and result, where the caller may see them. */
+  includeData?: boolean | undefined
+}
+
+/** Which lines of a log. */
+export interface LogQuery {
+  /** After the line of this number. */
+  after?: string | undefined
+  level?: readonly string[] | undefined
+  stage?: string | undefined
+  search?: string | undefined
+  limit?: number | undefined
+}
+
+/** Routes below `/jobs`. Every one throws {@link import('./http.ts').ApiError}. */
+export interface Jobs {
+  /** @param idempotencyKey the same key makes the same job once, also when an answer was lost */
+  enqueue(job: NewJobBody, options?: { idempotencyKey?: string }): Promise<EnqueuedAnswer>
+  get(id: string, options?: { includeData?: boolean; signal?: AbortSignal }): Promise<JobAnswer>
+  list(query?: JobListQuery, options?: { signal?: AbortSignal }): Promise<JobListAnswer>
+  status(id: string, options?: { signal?: AbortSignal }): Promise<JobStatusAnswer>
+  logs(id: string, query?: LogQuery, options?: { signal?: AbortSignal }): Promise<{ data: LogLineAnswer[]; nextCursor: string | null }>
+  timeline(id: string): Promise<JobTimelineAnswer>
+  why(id: string): Promise<JobWhyAnswer>
+  retry(id: string): Promise<JobAnswer>
+  cancel(id: string): Promise<CancelledAnswer>
+  rerun(id: string, changes?: RerunBody): Promise<JobAnswer>
+  promote(id: string): Promise<JobAnswer>
+  update(id: string, changes: JobChangesBody): Promise<JobAnswer>
+  delete(id: string): Promise<void>
+  readonly bulk: {
+    retry(body: BulkBody): Promise<BulkResult>
+    cancel(body: BulkBody): Promise<BulkResult>
+    delete(body: BulkBody): Promise<BulkResult>
+    rerun(body: BulkRerunBody): Promise<BulkResult>
+    update(body: BulkUpdateBody): Promise<BulkResult>
+  }
+  stats(): Promise<JobStatsAnswer>
+  /** The change feed after a number. */
+  events(query?: { after?: string; limit?: number }): Promise<EventListAnswer>
+}
+
+/** Makes {@link Jobs}. */
+export function createJobs({ request }: Http): Jobs {
+  const at = (id: string, act = '') => `/jobs/${encodeURIComponent(id)}${act}`
+  const bulk = (verb: string, body: unknown) => request<BulkResult>('POST', `/jobs/bulk/${verb}`, { body })
+  return {
+    enqueue: (body, { idempotencyKey } = {}) =>
+      request('POST', '/jobs', { body, headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey } }),
+    get: (id, { includeData, signal } = {}) => request('GET', at(id), { query: { includeData }, signal }),
+    list: (query, { signal } = {}) => request('GET', '/jobs', { query: { ...query }, signal }),
+    status: (id, { signal } = {}) => request('GET', at(id, '/status'), { signal }),
+    logs: (id, query, { signal } = {}) => request('GET', at(id, '/logs'), { query: { ...query }, signal }),
+    timeline: (id) => request('GET', at(id, '/timeline')),
+    why: (id) => request('GET', at(id, '/why')),
+    retry: (id) => request('POST', at(id, '/retry')),
+    cancel: (id) => request('POST', at(id, '/cancel')),
+    rerun: (id, changes) => request('POST', at(id, '/rerun'), { body: changes ?? {} }),
+    promote: (id) => request('POST', at(id, '/promote')),
+    update: (id, body) => request('PATCH', at(id), { body }),
+    delete: (id) => request('DELETE', at(id)),
+    bulk: {
+      retry: (body) => bulk('retry', body),
+      cancel: (body) => bulk('cancel', body),
+      delete: (body) => bulk('delete', body),
+      rerun: (body) => bulk('rerun', body),
+      update: (body) => bulk('update', body),
+    },
+    stats: () => request('GET', '/jobs/stats'),
+    events: (query) => request('GET', '/jobs/events', { query: { ...query } }),
+  }
+}

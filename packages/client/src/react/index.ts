@@ -1,0 +1,6 @@
+export { TrunklineProvider, useClient } from './client-context.ts'
+export { JobStatusBadge } from './job-status-badge.ts'
+export { JobStatusToast, type JobStatusToastProps } from './job-status-toast.ts'
+export { type JobStatus, type UseJobStatusOptions, useJobStatus } from './use-job-status.ts'
+export { type JobsResult, useJobs } from './use-jobs.ts'
+export { type LiveLog, type LiveLogOptions, useLiveLog } from './use-live-log.ts'

@@ -1,0 +1,54 @@
+import type { z } from 'zod'
+import type { loggedIn, login, me } from './auth.ts'
+import type {
+  bulk,
+  bulkAnswer,
+  bulkRerun,
+  bulkUpdate,
+  cancelled,
+  enqueued,
+  eventList,
+  jobChanges,
+  jobList,
+  jobStats,
+  jobStatus,
+  jobTimeline,
+  jobWhy,
+  logLine,
+  newJob,
+  rerun,
+} from './jobs.ts'
+import type { pause, queue, queueList } from './queues.ts'
+import type { cleanedUp, cleanup, startWorkers, task, taskList, worker, workerList, workersWanted } from './workers.ts'
+
+// The types of bodies (what is sent) and answers (what comes back), for clients that must not load the schemas.
+export type NewJobBody = z.input<typeof newJob>
+export type EnqueuedAnswer = z.output<typeof enqueued>
+export type JobListAnswer = z.output<typeof jobList>
+export type JobStatusAnswer = z.output<typeof jobStatus>
+export type LogLineAnswer = z.output<typeof logLine>
+export type JobTimelineAnswer = z.output<typeof jobTimeline>
+export type JobWhyAnswer = z.output<typeof jobWhy>
+export type CancelledAnswer = z.output<typeof cancelled>
+export type RerunBody = z.input<typeof rerun>
+export type JobChangesBody = z.input<typeof jobChanges>
+export type BulkBody = z.input<typeof bulk>
+export type BulkRerunBody = z.input<typeof bulkRerun>
+export type BulkUpdateBody = z.input<typeof bulkUpdate>
+export type BulkResult = z.output<typeof bulkAnswer>
+export type JobStatsAnswer = z.output<typeof jobStats>
+export type EventListAnswer = z.output<typeof eventList>
+export type QueueAnswer = z.output<typeof queue>
+export type QueueListAnswer = z.output<typeof queueList>
+export type PauseBody = z.input<typeof pause>
+export type WorkerAnswer = z.output<typeof worker>
+export type WorkerListAnswer = z.output<typeof workerList>
+export type StartWorkersBody = z.input<typeof startWorkers>
+export type WorkersWantedAnswer = z.output<typeof workersWanted>
+export type CleanupBody = z.input<typeof cleanup>
+export type CleanedUpAnswer = z.output<typeof cleanedUp>
+export type TaskAnswer = z.output<typeof task>
+export type TaskListAnswer = z.output<typeof taskList>
+export type LoginBody = z.input<typeof login>
+export type LoggedInAnswer = z.output<typeof loggedIn>
+export type MeAnswer = z.output<typeof me>
