@@ -44,7 +44,7 @@ export async function runNemesis(scene: Scene, { faults, until, onFault }: Nemes
     for (const fault of scene.random.shuffle(faults)) {
       if (Date.now() >= until) break
       const at = ((Date.now() - begun) / 1000).toFixed(1).padStart(6)
-      const { told, healedAt } = await injectOne(scene, fault)
+      const { told, healedAt } = await injectFault(scene, fault)
       const stall = await recovered(scene, healedAt)
       await scene.allReady(15_000)
       done.push({ fault, healedAt, stall })
@@ -57,7 +57,8 @@ export async function runNemesis(scene: Scene, { faults, until, onFault }: Nemes
   return done
 }
 
-async function injectOne(scene: Scene, fault: Fault): Promise<{ told: string; healedAt: number }> {
+/** Lets one fault happen and heals it; the server answers afterwards. */
+export async function injectFault(scene: Scene, fault: Fault): Promise<{ told: string; healedAt: number }> {
   const undone: (() => unknown)[] = []
   let told: string
   try {

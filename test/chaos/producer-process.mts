@@ -131,11 +131,11 @@ async function unique(): Promise<void> {
   }
 }
 
-async function inTransaction(commits: boolean, longest = 400): Promise<void> {
+async function inTransaction(commits: boolean, longest = 400, least = 0): Promise<void> {
   const [key] = keysOf(1) as [string]
   const kind = draw()
   const body = payload(key)
-  const wait = runs.between(0, longest)
+  const wait = runs.between(least, longest)
   const client = new pg.Client({
     connectionString: DATABASE_URL,
     application_name: 'trunkline producer tx',
@@ -194,9 +194,14 @@ async function make(name: string, bodies: object[]): Promise<void> {
   }
 }
 
-/** Jobs whose transaction commits when the workers sleep again: written while they were busy, so that nobody is told. */
+/** Jobs whose transaction commits when the workers sleep again: written while all were busy, so that nobody is told of them. */
 async function late(): Promise<void> {
-  await Promise.all([inTransaction(true, 1500), inTransaction(true, 1500), inTransaction(true, 1500)])
+  await make(
+    'quick',
+    Array.from({ length: 900 }, (_, n) => ({ n })),
+  )
+  await pause(150)
+  await Promise.all([1, 2, 3].map(() => inTransaction(true, 3000, 2500)))
 }
 
 const extra = new Set<Promise<void>>()

@@ -73,6 +73,8 @@ export interface SceneOptions {
   seed: number
   workers?: number
   perSecond?: number
+  /** Callers at once. Default 3. */
+  lanes?: number
   /** The source tree from which processes are started. Default: this one. */
   root?: string
   /** Environment of all worker processes. */
@@ -93,7 +95,7 @@ function startChild(root: string, file: string, env: Record<string, string>): Ch
 
 /** Makes a database and starts everything on it. */
 export async function openScene(options: SceneOptions): Promise<Scene> {
-  const { cluster, random, seed, root = here, workers: count = 3, perSecond = 50 } = options
+  const { cluster, random, seed, root = here, workers: count = 3, perSecond = 50, lanes = 3 } = options
   const folder = mkdtempSync(join(tmpdir(), 'trunkline-witness-'))
   const effects = join(folder, 'effects')
   mkdirSync(effects)
@@ -219,7 +221,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
   let producer: ChildProcess | null = null
   let producerWords = ''
   function startProducer(): void {
-    const env = { DATABASE_URL: url, HISTORY: history, SEED: String(seed), PER_SECOND: String(perSecond) }
+    const env = { DATABASE_URL: url, HISTORY: history, SEED: String(seed), PER_SECOND: String(perSecond), LANES: String(lanes) }
     const child = startChild(root, 'producer-process.mts', env)
     producer = child
     child.stderr?.on('data', (part) => {

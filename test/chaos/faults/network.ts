@@ -3,23 +3,24 @@ import type { Fault } from '../fault.ts'
 import type { ProxyMode } from '../proxy.ts'
 import type { Scene } from '../scene.ts'
 
-function lostAnswers(id: string, what: string, words: string): Fault {
+function lostAnswers(id: string, what: string, words: [string, ...string[]]): Fault {
   return {
     id,
     name: `the answer to ${what} is lost after its commit`,
-    async inject({ proxy, until }) {
+    async inject({ proxy, until, random }) {
       const before = proxy.lost()
+      const telling = random.pick(words)
       for (let turn = 1; turn <= 4; turn++) {
-        proxy.loseAnswerTo(words)
+        proxy.loseAnswerTo(telling)
         await until(() => proxy.lost() === before + turn, 2500)
       }
-      return `${proxy.lost() - before} answers`
+      return `${proxy.lost() - before} answers to "${telling}"`
     },
   }
 }
 
-const enqueueInDoubt = lostAnswers('F05', 'an enqueue', 'trunkline.job')
-const completeInDoubt = lostAnswers('F06', 'a completion', 'trunkline_complete')
+const enqueueInDoubt = lostAnswers('F05', 'an enqueue', ['insert into trunkline.job', 'trunkline.enqueue_keyed'])
+const completeInDoubt = lostAnswers('F06', 'a completion', ['trunkline_complete'])
 
 const storm: Fault = {
   id: 'F11',
