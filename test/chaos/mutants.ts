@@ -31,7 +31,14 @@ function known(id: string, of: readonly Fault[]): Fault {
   return fault
 }
 
-const restart = known('F07', serverFaults)
+const stopped = known('F07', serverFaults)
+const restart: Fault = {
+  ...stopped,
+  async inject(scene, undo) {
+    await pause(1200)
+    return await stopped.inject(scene, undo)
+  },
+}
 const frozenTalking = known('F04', processFaults)
 const lostAnswer = known('F05', networkFaults)
 
@@ -49,7 +56,7 @@ const frozenWithSlowJobs = (ms: number): Fault => ({
     victim.signal('SIGSTOP')
     await pause(ms)
     victim.signal('SIGCONT')
-    await pause(1500)
+    await pause(1000)
     return `${victim.name} stood still for ${ms} ms`
   },
 })
@@ -91,8 +98,10 @@ const skewed: Fault = {
       victim.signal('SIGTERM')
     })
     scene.configure(victim, { env: { CHAOS_SKEW_MS: String(-2 * staleMs) } })
+    const before = victim.started
     victim.signal('SIGTERM')
-    await pause(4000)
+    await scene.until(() => victim.started > before && victim.ready, 8000)
+    await pause(2500)
     return `${victim.name} is ${2 * staleMs} ms behind`
   },
 }
@@ -163,9 +172,9 @@ const mutants: readonly Mutant[] = [
         }),`,
       },
     ],
-    faults: [restart, restart, restart],
+    faults: [restart, restart],
     breaks: ['I1'],
-    load: { perSecond: 200 },
+    load: { perSecond: 400, lanes: 8 },
   },
   {
     name: 'recover from a stale snapshot',
@@ -182,7 +191,7 @@ const mutants: readonly Mutant[] = [
         to: 'dl as materialized (select * from trunkline.lease where id = any(array(select id from ll))),\n  dx as (delete from trunkline.lease where id = any(array(select id from ll)))',
       },
     ],
-    faults: [frozenWithSlowJobs(2050), frozenWithSlowJobs(2100), frozenWithSlowJobs(2000)],
+    faults: [frozenWithSlowJobs(2050), frozenWithSlowJobs(2100)],
     breaks: ['I3', 'I5', 'I7'],
   },
   {
@@ -260,7 +269,7 @@ const mutants: readonly Mutant[] = [
   },
 ]
 
-const drainMs = 7000
+const drainMs = 6000
 
 async function found(
   cluster: Cluster,

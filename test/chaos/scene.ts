@@ -58,7 +58,7 @@ export interface Scene {
   ask(sql: string | string[], values?: unknown[]): Promise<any[]>
   /** Waits until `look` answers something truthy; null when it does not. */
   until<T>(look: () => T | Promise<T>, ms: number): Promise<T | null>
-  /** Every place has a process that claims. */
+  /** Every place has a process that claims, and there is a producer. */
   allReady(ms: number): Promise<boolean>
   /** No more jobs; waits until all work is done, then ends all processes. @returns what did not end, as violations */
   drain(ms: number): Promise<Violation[]>
@@ -220,6 +220,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
   // -- producer -----------------------------------------------------------------------------------------------------------------
   let producer: ChildProcess | null = null
   let producerWords = ''
+  let producing = false
   function startProducer(): void {
     const env = { DATABASE_URL: url, HISTORY: history, SEED: String(seed), PER_SECOND: String(perSecond), LANES: String(lanes) }
     const child = startChild(root, 'producer-process.mts', env)
@@ -228,6 +229,9 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
       producerWords = `${producerWords}${part}`.slice(-2000)
     })
     child.on('error', () => {})
+    child.on('message', (message: object) => {
+      if ('ready' in message) producing = true
+    })
     child.once('exit', (code) => {
       producer = null
       if (code !== 0 && !closing) deaths.push(`the producer ended with code ${code}: ${producerWords.trim().slice(-600)}`)
@@ -296,7 +300,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     },
     make: (task, payloads) => tell({ do: 'make', task, payloads }),
     async allReady(ms) {
-      return (await until(() => all().every((p) => p.ready), ms)) === true
+      return (await until(() => producing && all().every((p) => p.ready), ms)) === true
     },
     drain,
     witnesses: async () => ({

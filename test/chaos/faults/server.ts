@@ -164,20 +164,25 @@ const exhausted: Fault = {
       await client.connect()
       greedy.push(client)
     }
-    const until = Date.now() + random.between(2000, 3500)
     let refused = 0
-    let ended = false
-    while (Date.now() < until) {
-      await grab().catch(async () => {
+    const fill = async () => {
+      const before = refused
+      for (let turn = 0; turn < 20 && refused === before; turn++) {
+        const results = await Promise.allSettled(Array.from({ length: 10 }, grab))
+        refused += results.filter((r) => r.status === 'rejected').length
+      }
+    }
+    await fill()
+    const held = greedy.length
+    // who loses a connection now finds none
+    await greedy[0]?.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'trunkline%'`)
+    for (const until = Date.now() + random.between(2000, 3500); Date.now() < until; ) {
+      await grab().catch(() => {
         refused++
-        // who loses a connection now finds none
-        if (!ended)
-          await greedy[0]?.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'trunkline%'`)
-        ended = true
-        await pause(5)
+        return pause(5)
       })
     }
-    return `${greedy.length} connections held, ${refused} more refused`
+    return `${held} connections held, then ${greedy.length} when theirs were ended; ${refused} more refused`
   },
 }
 
