@@ -121,7 +121,8 @@ const lostKeyedAnswers: Fault = {
   inject: (scene, undo) => lostAnswer.inject({ ...scene, random: { ...scene.random, pick: (of) => of[1] as (typeof of)[number] } }, undo),
 }
 
-const mutants: readonly Mutant[] = [
+/** Every mutant there is. */
+export const mutants: readonly Mutant[] = [
   {
     name: 'complete without the fence',
     edits: [

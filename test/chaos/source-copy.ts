@@ -21,6 +21,24 @@ const here = fileURLToPath(new URL('../..', import.meta.url))
 const copied = ['packages/contract', 'packages/engine', 'test/chaos'] as const
 
 /**
+ * The texts that edits make of the sources, by file.
+ * @throws when an edit does not fit: the source has changed, and the edit has to follow
+ */
+export function applyEdits(edits: readonly Edit[]): Map<string, string> {
+  const texts = new Map<string, string>()
+  for (const { file, from, to } of edits) {
+    const text = texts.get(file) ?? readFileSync(join(here, file), 'utf8')
+    const times = text.split(from).length - 1
+    if (times !== 1) throw new Error(`the mutant does not fit any more: ${file} has "${from}" ${times} times`)
+    texts.set(
+      file,
+      text.replace(from, () => to),
+    )
+  }
+  return texts
+}
+
+/**
  * Copies the engine and the processes of a chaos run into a temporary folder and edits it there: what is broken on purpose never
  * is in the tree itself.
  * @throws when an edit does not fit: the source has changed, and the edit has to follow
@@ -39,14 +57,6 @@ export function copySources(edits: readonly Edit[]): SourceCopy {
   for (const name of readdirSync(modules))
     if (!name.startsWith('.') && name !== '@trunkline') symlinkSync(join(modules, name), join(root, 'node_modules', name))
   for (const name of ['contract', 'engine']) symlinkSync(join(root, 'packages', name), join(root, 'node_modules', '@trunkline', name))
-  for (const { file, from, to } of edits) {
-    const text = readFileSync(join(root, file), 'utf8')
-    if (text.split(from).length !== 2)
-      throw new Error(`the mutant does not fit any more: ${file} has "${from}" ${text.split(from).length - 1} times`)
-    writeFileSync(
-      join(root, file),
-      text.replace(from, () => to),
-    )
-  }
+  for (const [file, text] of applyEdits(edits)) writeFileSync(join(root, file), text)
   return { root, remove: () => rmSync(root, { recursive: true, force: true }) }
 }
