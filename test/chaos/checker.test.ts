@@ -35,6 +35,7 @@ const quick = (over: Partial<ChaosJob> = {}): ChaosJob => ({
   outcome: { status: 2, attempt: 0, worker: 7, code: null, reason: null },
   tries: [],
   places: [],
+  effects: 0,
   ...over,
 })
 
@@ -144,6 +145,23 @@ test('I4: the end is that of the last holder, and of work that was done', () => 
   expect(broken(recovered({ effects: [...recoveredEffects, ...parseEffects('C 1 70 0 30\n', 'w7')] }))).toEqual(['I4'])
   expect(broken(witnesses({ effects: parseEffects('S 1 70 1 10\nC 1 70 0 12\n', 'w7') }))).toEqual(['I4'])
   expect(broken(witnesses({ events: changed(life, 3, { tx: 'another' }) }))).toEqual(['I4'])
+})
+
+test('I4: what a handler commits with its end is there once, and only with it', () => {
+  const own = (over: Partial<ChaosJob> = {}) => ({ jobs: [quick({ task: 'chaos.own', effects: 1, ...over })] })
+  // moved into a lease of its own, in which it was completed
+  const moved: Told[] = [
+    ...changed(life.slice(0, 3), 2, { ids: [1, 2], attempts: [0, 0] }),
+    { kind: 'released', lease: 70, worker: 7, ids: [1], tx: 'move' },
+    { kind: 'claimed', lease: 75, worker: 7, ids: [1], attempts: [0], tx: 'move' },
+    { kind: 'released', lease: 75, worker: 7, ids: [1], tx: 'end' },
+    ...life.slice(4),
+  ]
+  expect(check(witnesses({ events: moved, ...own() }))).toEqual([])
+  expect(broken(witnesses({ events: moved, ...own({ effects: 2 }) }))).toEqual(['I4'])
+  expect(broken(witnesses({ events: moved, ...own({ effects: 0 }) }))).toEqual(['I4'])
+  const failed = own({ outcome: { status: 3, attempt: 0, worker: 7, code: null, reason: 'attempts_used' } })
+  expect(broken(witnesses({ events: changed(moved, 6, { codes: [3] }), ...failed }))).toEqual(['I4'])
 })
 
 test('I4: what a lost execution says is not kept', () => {

@@ -33,6 +33,8 @@ export interface ChaosJob {
   tries: { attempt: number; kind: number }[]
   /** Where it is besides: ready, scheduled, lease, debounce. */
   places: string[]
+  /** Rows that handlers have written of it, each in the transaction that completed the job. */
+  effects: number
 }
 
 /** What the three witnesses say. */
@@ -109,10 +111,13 @@ interface Facts {
   effects: Map<number, Effect[]>
   /** When a worker was declared lost, by its number. */
   lost: Map<number, ChaosEvent>
-  leaseWorker: Map<number, number>
-  /** Transactions in which jobs moved from one lease of a worker to another, or in which somebody emptied the table. */
+  /** The lease under which an execution began, by the one of its own into which its job was moved later. */
+  origin: Map<string, number>
+  /** Transactions in which somebody emptied the table. */
   emptied: Set<string>
 }
+
+const named = (job: number, lease: number) => `${job} ${lease}`
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const list = map.get(key)
@@ -126,7 +131,7 @@ function gather({ events, effects }: Witnesses): Facts {
     holdings: new Map(),
     effects: new Map(),
     lost: new Map(),
-    leaseWorker: new Map(),
+    origin: new Map(),
     emptied: new Set(),
   }
   const size = new Map<number, number>()
@@ -137,7 +142,6 @@ function gather({ events, effects }: Witnesses): Facts {
     if (kind === 'emptied') facts.emptied.add(event.tx)
     if (lease === null || worker === null) continue
     if (kind === 'claimed') {
-      facts.leaseWorker.set(lease, worker)
       size.set(lease, ids.length)
       for (const [at, id] of ids.entries()) {
         push(facts.holdings, id, { lease, worker, attempt: event.attempts[at] ?? 0, from: event, to: null, with: 1 })
@@ -151,6 +155,12 @@ function gather({ events, effects }: Witnesses): Facts {
         holding.to = event
         holding.with = before
       }
+    }
+  }
+  for (const [job, list] of facts.holdings) {
+    for (const [i, { lease, worker, from }] of list.entries()) {
+      const moved = list.slice(0, i).findLast((h) => h.worker === worker && h.to?.tx === from.tx)
+      if (moved) facts.origin.set(named(job, lease), facts.origin.get(named(job, moved.lease)) ?? moved.lease)
     }
   }
   for (const effect of effects) if (effect.what !== 'X') push(facts.effects, effect.job, effect)
@@ -206,11 +216,14 @@ function checkEnd(job: ChaosJob, facts: Facts, found: Found): void {
       id,
     )
   if (outcome.status === status.completed) checkCompleter(job, event, facts, found)
+  const due = job.task === 'chaos.own' && outcome.status === status.completed ? 1 : 0
+  if (job.effects !== due)
+    found('I4', `job ${id} of ${job.task} ended as ${outcome.status}, and its effect was committed ${job.effects} times`, id)
   checkExpected(job, found)
 }
 
 /** The end is that of the worker who held the job last, under that lease. */
-function checkCompleter({ id, outcome }: ChaosJob, ended: ChaosEvent, facts: Facts, found: Found): void {
+function checkCompleter({ id, task, outcome }: ChaosJob, ended: ChaosEvent, facts: Facts, found: Found): void {
   const holding = facts.holdings.get(id)?.findLast((h) => h.from.no < ended.no)
   if (!holding) return found('I4', `job ${id} was completed, and nobody had claimed it`, id)
   if (holding.worker !== outcome?.worker)
@@ -220,9 +233,12 @@ function checkCompleter({ id, outcome }: ChaosJob, ended: ChaosEvent, facts: Fac
   // one that was opened again has had another end before
   const accepted = opened ? [] : (facts.effects.get(id) ?? []).filter((e) => e.what === 'C')
   for (const { lease } of accepted)
-    if (lease !== holding.lease)
+    if (lease !== holding.lease && lease !== facts.origin.get(named(id, holding.lease)))
       found('I4', `the completion of job ${id} under lease ${lease} was accepted; the last lease was ${holding.lease}`, id)
-  const done = (facts.effects.get(id) ?? []).some((e) => e.what === 'E' && e.lease === holding.lease)
+  const origin = facts.origin.get(named(id, holding.lease)) ?? holding.lease
+  // a handler that has completed its job itself may be killed before it gets to its end
+  const telling = task === 'chaos.own' ? 'S' : 'E'
+  const done = (facts.effects.get(id) ?? []).some((e) => e.what === telling && e.lease === origin)
   if (!done) found('I4', `job ${id} is completed, and its handler did not get to its end under lease ${holding.lease}`, id)
 }
 
@@ -288,8 +304,9 @@ function checkEffects({ id, task }: ChaosJob, facts: Facts, found: Found): void 
     const end = effects.find((e) => e.what === 'E' && e.lease === start.lease && e.process === start.process && e.at >= start.at)
     const next = starts[i + 1]
     if (!next || (end && end.at <= next.at) || (!end && next.process !== start.process)) continue
-    const mine = holdings.find((h) => h.lease === start.lease)
-    if (!mine || isTaken(mine, id, facts)) continue
+    const mine = holdings.findLast((h) => h.lease === start.lease || facts.origin.get(named(id, h.lease)) === start.lease)
+    const after = holdings.find((h) => h.lease === next.lease)
+    if (!mine || isTaken(mine, after?.from.no ?? 0, id, facts)) continue
     found(
       'I5',
       `job ${id} ran under lease ${next.lease} while its handler under lease ${start.lease} still ran, and worker ${mine.worker} was not dead`,
@@ -318,12 +335,12 @@ function checkEffects({ id, task }: ChaosJob, facts: Facts, found: Found): void 
 }
 
 /** Was it taken from its holder: by a recovery, by a cancellation whose grace is over, or by somebody who emptied the table? */
-function isTaken({ worker, to }: Holding, id: number, { lost, emptied, steps }: Facts): boolean {
+function isTaken({ worker, to }: Holding, before: number, id: number, { lost, emptied, steps }: Facts): boolean {
   if (!to) return false
   const cancelled = steps
     .get(id)
     ?.some(({ event, at }) => event.tx === to.tx && event.kind === 'ended' && event.codes[at] === status.cancelled)
-  return emptied.has(to.tx) || lost.has(worker) || cancelled === true
+  return emptied.has(to.tx) || (lost.get(worker)?.no ?? before) < before || cancelled === true
 }
 
 // -- I5: who is given up has been silent -----------------------------------------------------------------------------------------------

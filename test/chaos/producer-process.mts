@@ -35,7 +35,7 @@ const options = { connectionString: DATABASE_URL, applicationName: 'trunkline pr
 const trunkline = await patiently(() => Trunkline.connect(options))
 const retry = { attempts: 5, backoff: { curve: 'fixed', delay: 50 } } as const
 const stub = (name: string, attempts = 5) => defineTask(`chaos.${name}`, { queue: 'chaos', retry: { ...retry, attempts }, run: () => {} })
-const named = ['quick', 'slow', 'steps', 'flaky', 'returns', 'crash', 'leak', 'newer'].map((name) => [name, stub(name)] as const)
+const named = ['quick', 'slow', 'steps', 'flaky', 'returns', 'crash', 'leak', 'newer', 'own'].map((name) => [name, stub(name)] as const)
 const once = ['block', 'stuck', 'deaf'].map(
   (name) =>
     [
@@ -51,8 +51,8 @@ const once = ['block', 'stuck', 'deaf'].map(
 const tasks = new Map([...named, ...once, ['odd', stub('odd', 2)] as const])
 const task = (name: string) => tasks.get(name) ?? stub(name)
 
-const kinds = ['quick', 'slow', 'steps', 'flaky', 'odd', 'returns'] as const
-const weights = [80, 5, 5, 6, 2, 2]
+const kinds = ['quick', 'slow', 'steps', 'flaky', 'own', 'odd', 'returns'] as const
+const weights = [75, 5, 5, 6, 5, 2, 2]
 
 const runs = createRandom(Number(SEED), `calls ${BEGUN_AT}`)
 function draw(): (typeof kinds)[number] {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -50,6 +50,8 @@ export interface Scene {
   addWorker(name: string, settings: WorkerSettings): { place: WorkerPlace; close(): Promise<void> }
   /** Starts the next processes of a place with other settings; null = as before. */
   configure(place: WorkerPlace, settings: WorkerSettings | null): void
+  /** kill -9 of the producer; another one goes on. */
+  killProducer(): void
   /** Has the producer make jobs of a task. */
   make(task: string, payloads: object[]): void
   /** The way in past the proxy, for what an administrator would do. */
@@ -221,8 +223,19 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
   let producer: ChildProcess | null = null
   let producerWords = ''
   let producing = false
+  let feeding = true
   function startProducer(): void {
-    const env = { DATABASE_URL: url, HISTORY: history, SEED: String(seed), PER_SECOND: String(perSecond), LANES: String(lanes) }
+    // the next one's keys begin behind those of the last
+    const begunAt = existsSync(history) ? readHistory(history).reduce((most, { key }) => Math.max(most, Number.parseInt(key, 10)), 0) : 0
+    const env = {
+      DATABASE_URL: url,
+      HISTORY: history,
+      SEED: String(seed),
+      PER_SECOND: String(perSecond),
+      LANES: String(lanes),
+      BEGUN_AT: String(begunAt),
+    }
+    producing = false
     const child = startChild(root, 'producer-process.mts', env)
     producer = child
     child.stderr?.on('data', (part) => {
@@ -232,8 +245,9 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     child.on('message', (message: object) => {
       if ('ready' in message) producing = true
     })
-    child.once('exit', (code) => {
+    child.once('exit', (code, signal) => {
       producer = null
+      if (signal === 'SIGKILL' && feeding && !closing) return startProducer()
       if (code !== 0 && !closing) deaths.push(`the producer ended with code ${code}: ${producerWords.trim().slice(-600)}`)
     })
   }
@@ -254,6 +268,8 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     const begun = Date.now()
     replacing = true
     for (const place of all()) place.start()
+    await until(() => producing, 10_000)
+    feeding = false
     tell({ do: 'stop' })
     if ((await until(() => producer === null, Math.min(ms, 20_000))) === null) {
       unfinished.push({ invariant: 'I2', sentence: 'the producer got no answers within 20 s after the heal' })
@@ -298,6 +314,9 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     configure(place, settings) {
       ;(place as Place).settings = settings ?? {}
     },
+    killProducer: () => {
+      producer?.kill('SIGKILL')
+    },
     make: (task, payloads) => tell({ do: 'make', task, payloads }),
     async allReady(ms) {
       return (await until(() => producing && all().every((p) => p.ready), ms)) === true
@@ -338,6 +357,7 @@ async function readDatabase(
   const jobs = await ask(`select j.id::int, j.payload ->> 'k' key, t.name task, j.key "uniqueKey", j.max_attempts "maxAttempts",
       case when o.id is not null then json_build_object('status', o.status, 'attempt', o.attempt, 'worker', o.worker_id, 'code', o.error ->> 'code', 'reason', o.error ->> 'reason') end outcome,
       coalesce((select json_agg(json_build_object('attempt', attempt, 'kind', kind % 10)) from trunkline.attempt a where a.id = j.id), '[]') tries,
+      (select count(*)::int from chaos.effect e where e.job = j.id) effects,
       array_remove(array[case when r.id is not null then 'ready' end, case when s.id is not null then 'scheduled' end, case when l.id is not null then 'lease' end], null) places
     from trunkline.job j join trunkline.task t on t.id = j.task_id left join trunkline.outcome o on o.id = j.id left join trunkline.scheduled s on s.id = j.id
       left join (select distinct unnest(ids) id from trunkline.ready) r on r.id = j.id left join (select distinct unnest(ids) id from trunkline.lease) l on l.id = j.id

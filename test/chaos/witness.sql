@@ -16,6 +16,9 @@ create table chaos.event (
   beat timestamptz,
   words text[] not null default '{}');
 
+-- what handlers do in the transaction that completes their job
+create table chaos.effect (job bigint not null, lease bigint not null);
+
 create function chaos.added() returns trigger language plpgsql as $$ begin
   insert into chaos.event(kind, ids) select 'added', array_agg(id) from fresh having count(*) > 0;
   return null;

@@ -179,6 +179,25 @@ const handlers: Record<string, { more?: object; run: (context: Context) => unkno
   },
   stuck: { more: { timeout: 1000, retry: { ...retry, attempts: 1 } }, run: () => new Promise(() => {}) },
   deaf: { more: { retry: { ...retry, attempts: 1 } }, run: () => new Promise(() => {}) },
+  /** Its effect and its end are one transaction. */
+  own: {
+    async run({ input, job, complete }) {
+      const to = { connectionString: DATABASE_URL, application_name: `trunkline ${WORKER} own`, query_timeout: 4000 }
+      const client = new pg.Client({ ...to, connectionTimeoutMillis: 3000 })
+      client.on('error', () => {})
+      try {
+        await client.connect()
+        await client.query('begin')
+        await client.query('insert into chaos.effect(job, lease) values ($1, $2)', [job.id, job.leaseId])
+        await pause(input.n % 200)
+        await complete(client)
+        await pause(input.n % 100)
+        await client.query('commit')
+      } finally {
+        client.end().catch(() => {})
+      }
+    },
+  },
   leak: {
     async run() {
       leaked.push(Buffer.alloc(10_000_000, 1))

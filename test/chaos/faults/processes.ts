@@ -20,6 +20,16 @@ const killed: Fault = {
   },
 }
 
+const producerKilled: Fault = {
+  id: 'F01',
+  name: 'the producer is killed between its questions and their answers',
+  async inject(scene) {
+    scene.killProducer()
+    await pause(100)
+    return (await scene.allReady(8000)) ? 'and another one goes on' : 'no other one got ready'
+  },
+}
+
 const allKilled: Fault = {
   id: 'F02',
   name: 'all workers are killed, and a backlog grows',
@@ -142,4 +152,14 @@ const wrongClock: Fault = {
 }
 
 /** What happens to worker processes. */
-export const processFaults: readonly Fault[] = [killed, allKilled, frozen, frozenTalking, terminated, twice, twoVersions, wrongClock]
+export const processFaults: readonly Fault[] = [
+  killed,
+  producerKilled,
+  allKilled,
+  frozen,
+  frozenTalking,
+  terminated,
+  twice,
+  twoVersions,
+  wrongClock,
+]
