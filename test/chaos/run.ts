@@ -5,16 +5,17 @@ import { didYouMean } from '../../packages/contract/src/index.ts'
 import { type ChaosEvent, check, type Violation, type Witnesses } from './checker.ts'
 import { makeCluster } from './cluster.ts'
 import type { Fault, NotRun } from './fault.ts'
-import { runMutants } from './mutants.ts'
+import { mutants, runMutants } from './mutants.ts'
 import { allFaults, type Injected, recoveredWithinMs, runNemesis } from './nemesis.ts'
 import { createRandom } from './random.ts'
 import { openScene, type Scene } from './scene.ts'
 
-const usage = `usage: npm run chaos -- [--seed S] [--fault F01,F03] [--seconds N] [--mutants]
+const usage = `usage: npm run chaos -- [--seed S] [--fault F01,F03] [--seconds N] [--mutants [--only TEXT]]
   --seed S       whole number that decides faults, victims and jobs (default: drawn, and printed)
   --fault F      only these faults, by id
   --seconds N    how long load and faults last (default 120); drain and check come on top
-  --mutants      instead: breaks the engine in one place after the other; the checker has to find each`
+  --mutants      instead: breaks the engine in one place after the other; the checker has to find each
+  --only TEXT    with --mutants: those whose names hold TEXT`
 
 /** Longest time for all work to end after the last fault. */
 const drainMs = 60_000
@@ -33,6 +34,8 @@ interface Asked {
   seconds: number
   faults: readonly Fault[]
   mutants: boolean
+  /** Words in the names of mutants. */
+  only: string
 }
 
 class Refused extends Error {}
@@ -55,12 +58,21 @@ function readFaults(text: string | undefined): readonly Fault[] {
   return allFaults.filter((f) => wanted.includes(f.id))
 }
 
+function readOnly(text: string | undefined, of: boolean | undefined): string {
+  if (text === undefined) return ''
+  if (!of) throw new Refused('--only goes with --mutants; of faults say --fault')
+  const names = mutants.map((m) => m.name)
+  if (names.some((name) => name.includes(text))) return text
+  throw new Refused(`no mutant has "${text}" in its name. There are: ${names.join('; ')}.`)
+}
+
 function readArguments(args: string[]): Asked | null {
   const known = {
     seed: { type: 'string' },
     fault: { type: 'string' },
     seconds: { type: 'string' },
     mutants: { type: 'boolean' },
+    only: { type: 'string' },
     help: { type: 'boolean' },
   } as const
   for (const arg of args) {
@@ -80,6 +92,7 @@ function readArguments(args: string[]): Asked | null {
     seconds: values.seconds === undefined ? 120 : wholeNumber(values.seconds, '--seconds', 1),
     faults: readFaults(values.fault),
     mutants: values.mutants ?? false,
+    only: readOnly(values.only, values.mutants),
   }
 }
 
@@ -192,7 +205,7 @@ async function runChaos({ seed, seconds, faults }: Asked): Promise<number> {
 try {
   const asked = readArguments(process.argv.slice(2))
   if (asked === null) say(usage)
-  else process.exitCode = asked.mutants ? await runMutants(asked.seed, say, onInterrupt) : await runChaos(asked)
+  else process.exitCode = asked.mutants ? await runMutants(asked, say, onInterrupt) : await runChaos(asked)
 } catch (error) {
   if (!(error instanceof Refused) && (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') !== true) throw error
   console.error(`${(error as Error).message}\n${usage}`)
