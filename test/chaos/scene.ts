@@ -275,6 +275,8 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
       unfinished.push({ invariant: 'I2', sentence: 'the producer got no answers within 20 s after the heal' })
       producer?.kill('SIGKILL')
     }
+    // one that has not begun yet would be killed by SIGTERM, and nobody is left to find that out
+    await until(() => all().every((p) => p.ready), 15_000)
     const left = Math.max(1000, ms - (Date.now() - begun))
     if ((await until(async () => (await open()) === 0, left)) === null)
       unfinished.push({ invariant: 'I2', sentence: `work was left ${Math.round((Date.now() - begun) / 1000)} s after the heal` })
