@@ -61,6 +61,30 @@ const frozenWithSlowJobs = (ms: number): Fault => ({
   },
 })
 
+/** Stands still until one of its slow jobs runs elsewhere, however long a busy machine takes for that. */
+const frozenUntilTaken: Fault = {
+  id: 'F03',
+  name: 'a worker freezes until others run its jobs',
+  async inject(scene, undo) {
+    const victim = scene.random.pick(scene.workers)
+    undo(() => victim.signal('SIGCONT'))
+    scene.make(
+      'slow',
+      Array.from({ length: 14 }, () => ({ n: scene.random.between(1000, 1199) })),
+    )
+    await pause(400)
+    victim.signal('SIGSTOP')
+    const taken = `select count(*)::int n from chaos.event g join chaos.event r on r.tx = g.tx and r.kind = 'released' and r.worker = g.worker
+      join chaos.event c on c.kind = 'claimed' and c.no > g.no and c.ids && r.ids
+      join trunkline.job j on j.id = any(c.ids) and j.id = any(r.ids) join trunkline.task t on t.id = j.task_id and t.name = 'chaos.slow'
+      where g.kind = 'gone' and g.words[1] = 'lost' and g.at > now() - interval '1 second'`
+    const found = await scene.until(() => scene.ask(taken).then(([row]) => row.n > 0), 8000)
+    victim.signal('SIGCONT')
+    await pause(1000)
+    return `${victim.name} stood still until ${found ? 'one of its jobs ran elsewhere' : 'nothing of it was taken for 8 s'}`
+  },
+}
+
 const rush: Fault = {
   id: 'F02',
   name: 'many jobs at once',
@@ -135,8 +159,9 @@ export const mutants: readonly Mutant[] = [
       },
       { file: `${jobs}/complete.sql`, from: 'from o join x on x.id = o.id and x.lease = o.lease)', to: 'from o join x on x.id = o.id)' },
     ],
-    faults: [frozenWithSlowJobs(2600), frozenWithSlowJobs(2700)],
+    faults: [frozenUntilTaken, frozenUntilTaken, frozenUntilTaken],
     breaks: ['I4'],
+    load: { perSecond: 15 },
   },
   {
     name: 'claim by ctid',
