@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { defineTask, fileSystemStorage, type KeeperEvent, type Task, Trunkline, type WorkerEvent } from '../packages/engine/src/index.ts'
 import { builtInTasks } from '../packages/tasks/src/index.ts'
 import { type Embedded, startEmbedded } from '../packages/trunkline/src/embedded.ts'
+import { startProxy } from './chaos/proxy.ts'
 import { until } from './support/database.ts'
-import { startLossyProxy } from './support/lossy-proxy.ts'
 import { runTask } from './support/run-task.ts'
 import { makeStandby } from './support/standby.ts'
 
@@ -207,7 +207,7 @@ describe('workers, a producer and a keeper go on by themselves, lose nothing and
   })
 
   test('when the answer to a completion gets lost: it was stored, and its worker finds that out', async () => {
-    const proxy = await startLossyProxy(server.connectionString())
+    const proxy = await startProxy(server.connectionString())
     closers.push(() => proxy.stop())
     const { settles } = await life((database) => proxy.through(server.connectionString(database)))
     for (let turn = 1; turn <= 5; turn++) {

@@ -73,6 +73,35 @@ describe('states', () => {
     expect(await find(id, true)).toBeUndefined()
   })
 
+  test('one that was given up and stops while it is on its way back leaves no row', async () => {
+    const { task, work, of } = workerScene(trunkline)
+    const name = 'on its way back'
+    const worker = await work([task(() => 1)], { name, heartbeatMs: 60_000 })
+    const gate = await db.client()
+    await gate.query('select pg_advisory_lock(77)')
+    await db.rows(
+      'create function wait() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock_shared(77); return new; end $$',
+    )
+    await db.rows('create trigger wait before insert on trunkline.worker for each row execute function wait()')
+    const active = async (what: string) => (await db.rows(`select count(*)::int n from pg_stat_activity where ${what}`))[0].n
+    await until(async () => {
+      await goSilent(worker.id)
+      return (await trunkline.cleanupWorkers()).workers.length > 0
+    })
+    await db.rows(`select pg_notify('trunkline', 's')`)
+    await until(() => of('worker_lost').length > 0)
+    await until(() => active(`datname = current_database() and wait_event = 'advisory'`), 'it to register')
+    const stopping = worker.stop()
+    await until(async () => (await active(`application_name = 'trunkline heartbeat ${name}'`)) === 0, 'its heartbeat to end')
+    // it may not be through before its new row is there: what must not happen can only be waited for
+    await Promise.race([stopping, new Promise((resolve) => setTimeout(resolve, 300))])
+    await gate.query('select pg_advisory_unlock(77)')
+    await stopping
+    await until(async () => (await active(`datname = current_database() and wait_event = 'advisory'`)) === 0)
+    expect((await trunkline.workers()).filter((w) => w.name === name)).toEqual([])
+    await db.rows('drop trigger wait on trunkline.worker')
+  })
+
   test('drift shows workers of another version than the one started last', async () => {
     const { task, work } = workerScene(trunkline)
     const old = await work([task(() => 1)], { version: 'a' })

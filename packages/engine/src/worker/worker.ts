@@ -85,6 +85,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
 
   let stopped = false
   let registering = false
+  let registered: Promise<void> = Promise.resolve()
   let suspect: number | null = null
   const currentId = () => workerId
   const known = readMigrations().at(-1)?.no ?? 0
@@ -238,7 +239,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     emit({ type: 'worker_lost', workerId: id })
     settled(pool.takeBack())
     pool.abort('lease_lost', lostError, graceMs)
-    register()
+    registered = register()
       .catch((error) => {
         onError('register')(error)
         // another one does its work by now
@@ -322,6 +323,8 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     stopped = true
     for (const timer of timers) clearInterval(timer)
     await Promise.all([heartbeat.stop(), listener.stop()])
+    // taken for dead meanwhile, it may be on its way back: that row has to go as well
+    await registered
     await registration.leave(workerId).catch(onError('leave'))
     await Promise.all([claimLink.stop(), completeLink.stop(), feedbackLink.stop()])
     emit({ type: 'worker_stopped', workerId })
