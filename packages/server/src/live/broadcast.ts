@@ -79,10 +79,8 @@ export function createBroadcast({ service, rooms, outbox, system, onError }: Bro
   }
 
   async function onChanges(changes: readonly Change[], now: string, lost: boolean): Promise<void> {
-    seq = now
     const found = digest(changes)
     if (lost || found.bulks > 0) bulk = true
-    for (const { queue, paused, until } of found.queues) tellQueue(queue, paused, until)
     const wide = roomsOf('queue', 'list', 'all')
     const narrow = roomsOf('job')
     const watched = new Set(narrow.map((room) => room.key))
@@ -92,12 +90,16 @@ export function createBroadcast({ service, rooms, outbox, system, onError }: Bro
     if (wanted.length > mostLookedUp) bulk = true
     const ids = wanted.slice(0, mostLookedUp)
     const standings = await readStandings(database, ids)
+    // told only after everything was read: what fails before is told whole the next time
+    seq = now
+    for (const { queue, paused, until } of found.queues) tellQueue(queue, paused, until)
     for (const id of ids) {
       const job = standings.get(id)
       if (job) tellJob(job, found.jobs.get(id) ?? unknown, [...wide, ...narrow])
       else tellGone(id, narrow)
     }
-    await tellLogs([...found.jobs.keys()])
+    // a log that cannot be read now is told with its next line
+    await tellLogs([...found.jobs.keys()]).catch(onError)
   }
 
   function tellGone(jobId: string, narrow: readonly Room[]): void {

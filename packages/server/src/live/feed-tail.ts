@@ -56,8 +56,9 @@ export function createFeedTail({ trunkline, onChanges, onError }: FeedTailOption
       return true
     }
     const found = await trunkline.changes({ after: cursor, limit: page })
+    if (found.changes.length > 0) await onChanges(found.changes, found.cursor, false)
+    // only now: what could not be told is told the next time
     cursor = found.cursor
-    if (found.changes.length > 0) await onChanges(found.changes, cursor, false)
     return found.changes.length === page
   }
 

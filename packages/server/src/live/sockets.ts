@@ -46,6 +46,15 @@ function cookieOf(request: IncomingMessage): string | undefined {
     ?.slice(sessionCookie.length + 1)
 }
 
+/** Bytes that wait for a socket: in its connection, and in the queue before it. */
+function waitingFor({ conn }: Socket): number {
+  const { transport, writeBuffer } = conn as unknown as {
+    transport: { socket?: { bufferedAmount?: number } }
+    writeBuffer: { data?: { length?: number } }[]
+  }
+  return writeBuffer.reduce((sum, { data }) => sum + (data?.length ?? 0), transport.socket?.bufferedAmount ?? 0)
+}
+
 /** Attaches Socket.IO to the listener of the HTTP server. It works once `start` is called. */
 export function createSockets(service: Service, server: HttpServer, onError: (error: Error) => void): Sockets {
   const refusals = new Map<string, { n: number; since: number }>()
@@ -111,8 +120,7 @@ export function createSockets(service: Service, server: HttpServer, onError: (er
   /** Who stops reading is cut: what waits for it is our memory. */
   function lookAtReaders(): void {
     for (const socket of io.of('/jobs').sockets.values()) {
-      const transport = socket.conn.transport as unknown as { socket?: { bufferedAmount?: number } }
-      if ((transport.socket?.bufferedAmount ?? 0) <= mostBuffered) continue
+      if (waitingFor(socket) <= mostBuffered) continue
       cut++
       socket.conn.close(true)
     }
