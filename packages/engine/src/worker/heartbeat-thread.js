@@ -6,7 +6,7 @@ import { connectToPrimary } from '../postgres/primary.js'
 /**
  * The thread that keeps a worker alive in the eyes of the database, whatever its handlers do to the event loop.
  * @typedef {{ servers: import('../postgres/primary.js').Servers, applicationName: string, memory: SharedArrayBuffer, slots: number, slotLength: number, everyMs: number,
- *   beatSql: string, giveUpSql: string, leaveSql: string, graceMs: number, killProcess: boolean, timeoutError: string }} ThreadData
+ *   state: string, beatSql: string, giveUpSql: string, leaveSql: string, graceMs: number, killProcess: boolean, timeoutError: string }} ThreadData
  */
 const data = /** @type {ThreadData} */ (workerData)
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
@@ -16,7 +16,7 @@ const lookEveryMs = Math.min(250, data.everyMs)
 
 /** @type {import('pg').Client | null} */
 let client = null
-let state = 'starting'
+let state = data.state
 let beating = false
 /** Somebody wants another beat at once. */
 let again = false
@@ -55,8 +55,11 @@ async function connection() {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   }
-  const made = await connectToPrimary(data.servers, config, () => {
-    if (client === made) client = null
+  /** @type {import('pg').Client | null} */
+  let made = null
+  // it may break before it is ours
+  made = await connectToPrimary(data.servers, config, () => {
+    if (made !== null && client === made) client = null
   })
   client = made
   // it was asked to end while it connected: with a connection it would not

@@ -59,6 +59,39 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     else options.onError(new Error(`heartbeat: ${message.message}`))
   }
 
+  function open(): Thread {
+    const made = new Thread(new URL('./heartbeat-thread.js', import.meta.url), {
+      workerData: {
+        servers: database.direct.servers,
+        applicationName: `trunkline heartbeat ${options.name}`,
+        memory: slots.memory,
+        slots: options.slotCount,
+        slotLength: slotLength(options.batch),
+        everyMs: options.everyMs,
+        graceMs: options.graceMs,
+        killProcess: options.killProcess,
+        state,
+        beatSql: beatStatement.text(database.schema),
+        giveUpSql: giveUpStatement.text(database.schema),
+        leaveSql: giveUpWorker.text(database.schema),
+        timeoutError: JSON.stringify(errorJson(options.timeoutError)),
+      },
+      execArgv: [],
+    })
+    made.on('message', receive)
+    made.on('error', (error) => options.onError(error as Error))
+    // without it the worker would be given up as dead, and never know it
+    made.on('exit', () => {
+      if (thread === made) setTimeout(reopen, Math.min(1000, options.everyMs), made).unref()
+    })
+    made.unref()
+    return made
+  }
+
+  function reopen(dead: Thread): void {
+    if (thread === dead) thread = open()
+  }
+
   const beat = () => thread?.postMessage({ type: 'beat', state })
 
   return {
@@ -66,26 +99,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       if (thread) return
       slots.tick()
       ticker = setInterval(() => slots.tick(), Math.min(250, options.everyMs / 2))
-      thread = new Thread(new URL('./heartbeat-thread.js', import.meta.url), {
-        workerData: {
-          servers: database.direct.servers,
-          applicationName: `trunkline heartbeat ${options.name}`,
-          memory: slots.memory,
-          slots: options.slotCount,
-          slotLength: slotLength(options.batch),
-          everyMs: options.everyMs,
-          graceMs: options.graceMs,
-          killProcess: options.killProcess,
-          beatSql: beatStatement.text(database.schema),
-          giveUpSql: giveUpStatement.text(database.schema),
-          leaveSql: giveUpWorker.text(database.schema),
-          timeoutError: JSON.stringify(errorJson(options.timeoutError)),
-        },
-        execArgv: [],
-      })
-      thread.on('message', receive)
-      thread.on('error', (error) => options.onError(error as Error))
-      thread.unref()
+      thread = open()
     },
     setState(next) {
       state = next

@@ -27,6 +27,8 @@ export interface BroadcastOptions {
   service: Service
   /** Rooms with somebody in them. */
   rooms: () => Iterable<Room>
+  /** How many are in a room. */
+  size: (room: string) => number
   outbox: Outbox
   /** How the server itself is. */
   system: () => Record<string, unknown>
@@ -39,6 +41,9 @@ const mostLookedUp = 1000
 const unknown: ReadonlySet<What> = new Set(['ended'])
 const claimsEveryMs = 250
 const figuresEveryMs = 1000
+
+/** Every how many seconds a room of so many hears the figures of its queues. */
+const figuresPace = (members: number) => Math.min(5, 1 + Math.floor(members / 50))
 
 /** A line of a log as events show it. */
 export const lineOf = ({ at, ...line }: LogEntry) => ({ ...line, no: String(line.no), at: new Date(at).toISOString() })
@@ -54,11 +59,13 @@ export function eventsOf(job: JobStanding, what: ReadonlySet<What>): string[] {
 }
 
 /** Makes a {@link Broadcast}. */
-export function createBroadcast({ service, rooms, outbox, system, onError }: BroadcastOptions): Broadcast {
+export function createBroadcast({ service, rooms, size, outbox, system, onError }: BroadcastOptions): Broadcast {
   const { trunkline, database } = service
   /** The last line that those who listen to the log of a job have had, while somebody does. */
   const told = new Map<string, string>()
-  let figures = new Map<string, string>()
+  /** What each room has heard of each queue. */
+  let figures = new Map<string, Map<string, string>>()
+  let turn = 0
   let workers = new Map<string, string>()
   let bulk = false
   let seq = '0'
@@ -164,19 +171,27 @@ export function createBroadcast({ service, rooms, outbox, system, onError }: Bro
     const whole = bulk
     bulk = false
     if (listening.length === 0) return
-    for (const { paused: _, ...queue } of await trunkline.queues()) {
-      const text = JSON.stringify(queue)
-      const changed = figures.get(queue.queue) !== text
-      figures.set(queue.queue, text)
-      for (const room of listening) {
+    const queues = await trunkline.queues()
+    turn++
+    for (const room of listening) {
+      const all = whole || overflown.has(room.name)
+      // a thousand members need not hear every second how many jobs there are
+      if (!all && turn % figuresPace(size(room.name)) !== 0) continue
+      const said = figures.get(room.name) ?? new Map<string, string>()
+      figures.set(room.name, said)
+      for (const { paused: _, ...queue } of queues) {
         if ((room.kind === 'queue' && room.key !== queue.queue) || !room.admitsQueue(queue.queue)) continue
-        const all = whole || overflown.has(room.name)
+        const text = JSON.stringify(queue)
+        const changed = said.get(queue.queue) !== text
+        said.set(queue.queue, text)
         // lists want to know only that single events do not tell everything
         if (!(room.kind === 'list' ? all : changed || all)) continue
         const payload = { ...queue, ...(all ? { bulk: true as const } : {}), ...stamp() } satisfies QueueStatsEvent
         outbox.put(room.name, queue.queue, { event: 'queueStats', payload })
       }
     }
+    const there = new Set(listening.map((room) => room.name))
+    for (const name of figures.keys()) if (!there.has(name)) figures.delete(name)
   }
 
   async function lookAtWorkers(): Promise<void> {

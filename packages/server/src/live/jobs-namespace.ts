@@ -63,13 +63,15 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
   const rooms = new Map<string, { room: Room; members: Set<Socket> }>()
   const seats = new Map<Socket, Seat>()
   const known = new Map<string, string>()
+  const size = (name: string) => rooms.get(name)?.members.size ?? 0
   const outbox = createOutbox({
-    size: (name) => rooms.get(name)?.members.size ?? 0,
+    size,
     send: (name, { event, payload }) => void namespace.to(name).emit(event, payload),
   })
   const broadcast: Broadcast = createBroadcast({
     service,
     rooms: () => [...rooms.values()].map(({ room }) => room),
+    size,
     outbox,
     system,
     onError,

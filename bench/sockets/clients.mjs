@@ -1,0 +1,85 @@
+// The clients of npm run bench:sockets, in a process of their own.
+import { io } from 'socket.io-client'
+import { pause } from '../measure.mjs'
+
+const { BENCH_URL: url, BENCH_TOKEN: token } = process.env
+const sockets = []
+/** By job: how many of its room have heard of it, and when the last did. */
+const heard = new Map()
+let events = 0
+let perRoom = 0
+let onlooker
+let view = new Map()
+let seq
+
+async function open() {
+  const socket = io(`${url}/jobs`, { auth: { token }, transports: ['websocket'], forceNew: true, reconnectionDelay: 100 })
+  await new Promise((resolve, reject) => {
+    socket.once('connected', resolve)
+    socket.once('connect_error', reject)
+  })
+  return socket
+}
+
+const rest = async (queue) => {
+  const answer = await fetch(`${url}/api/v1/jobs?queue=${queue}&state=pending&limit=500`, { headers: { authorization: `Bearer ${token}` } })
+  const { data } = await answer.json()
+  return new Map(data.map((job) => [job.id, job.state]))
+}
+
+const answers = {
+  async connect({ sockets: n, rooms }) {
+    perRoom = Math.floor(n / rooms)
+    for (let from = 0; from < n; from += 100) {
+      await Promise.all(
+        Array.from({ length: Math.min(100, n - from) }, async (_, i) => {
+          const socket = await open()
+          socket.on('jobAdded', ({ jobId, createdAt }) => {
+            events++
+            const found = heard.get(jobId) ?? { n: 0, ms: 0 }
+            found.n++
+            found.ms = Date.now() - Date.parse(createdAt)
+            heard.set(jobId, found)
+          })
+          await socket.emitWithAck('subscribeQueue', { queue: `room-${(from + i) % rooms}` })
+          sockets.push(socket)
+        }),
+      )
+    }
+    return {}
+  },
+  figures() {
+    const whole = [...heard.values()].filter(({ n }) => n >= perRoom)
+    return { events, whole: whole.length, latencies: whole.map(({ ms }) => ms) }
+  },
+  async offline({ queue }) {
+    onlooker = await open()
+    for (const name of ['jobAdded', 'jobUpdate', 'jobCompleted', 'jobFailed']) {
+      onlooker.on(name, (event) => {
+        view.set(event.jobId, event.state)
+        seq = event.seq
+      })
+    }
+    seq = (await onlooker.emitWithAck('subscribeList', { filter: { queue } })).seq
+    view = await rest(queue)
+    onlooker.disconnect()
+    return {}
+  },
+  async online({ queue }) {
+    const begun = performance.now()
+    onlooker.connect()
+    await new Promise((resolve) => onlooker.once('connected', resolve))
+    const answer = await onlooker.emitWithAck('subscribeList', { filter: { queue }, after: seq })
+    if (answer.gap) view = await rest(queue)
+    let equal = false
+    while (!equal && performance.now() - begun < 5000) {
+      const there = await rest(queue)
+      const mine = [...view].filter(([, state]) => state === 'pending')
+      equal = mine.length === there.size && mine.every(([id]) => there.has(id))
+      if (!equal) await pause(50)
+    }
+    return { equal, ms: Math.round(performance.now() - begun), jobs: view.size, gap: answer.gap === true }
+  },
+}
+process.on('message', async ({ no, what, given }) => process.send({ no, answer: await answers[what](given) }))
+process.on('SIGTERM', () => process.exit(0))
