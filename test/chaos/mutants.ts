@@ -227,8 +227,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/engine/src/worker/claim-loop.ts',
-        from: `  if (idleMs < 100) return 20
-  return listening ? Math.min(60_000, Math.max(1000, idleMs / 10)) : 1000`,
+        from: `  if (idleMs < 100) return Math.max(20, idleMs)
+  return listening ? Math.min(300_000, Math.max(1000, idleMs / 10)) : 1000`,
         to: '  return idleMs >= 0 || listening ? 2_000_000_000 : 0',
       },
     ],
