@@ -88,7 +88,10 @@ export function register(app: FastifyInstance, registrar: Registrar, declared: R
   if (changing.has(method) && !action) throw new Error(`${method} ${url} has no name for the audit`)
   const { limits, service, refused } = registrar
   const problems = Object.fromEntries(
-    (access.role === 'anyone' ? [400, 429, 503] : [400, 401, 403, 404, 409, 429, 503]).map((status) => [status, problem]),
+    (access.role === 'anyone' ? [400, 429, 503] : [400, 401, 403, 404, 409, 429, 503]).map((status) => [
+      status,
+      declared.problems ?? problem,
+    ]),
   )
   app.route({
     method,

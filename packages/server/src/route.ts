@@ -63,6 +63,8 @@ export interface Route<P extends z.ZodType = any, Q extends z.ZodType = any, B e
   readonly params?: P
   readonly query?: Q
   readonly body?: B
+  /** The shape of its errors. Default: problem+json. */
+  readonly problems?: z.ZodType
   /** Status → what is answered. */
   readonly answers: Record<number, z.ZodType>
   run(call: Call<Output<P>, Output<Q>, Output<B>>): Promise<unknown>

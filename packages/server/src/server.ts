@@ -21,14 +21,22 @@ import { apiPrefix } from './prefix.ts'
 import { readQuery } from './query.ts'
 import { register } from './register.ts'
 import type { Route } from './route.ts'
+import { apiKeyRoutes } from './routes/api-keys.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
+import { backupRoutes } from './routes/backups.ts'
 import { bulkRoutes } from './routes/bulk.ts'
+import { erpRoutes } from './routes/erp.ts'
+import { failureRoutes } from './routes/failures.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { notificationRoutes } from './routes/notifications.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { systemRoutes } from './routes/system.ts'
+import { userRoutes } from './routes/users.ts'
 import { workerRoutes } from './routes/workers.ts'
-import type { Service } from './service.ts'
+import { createSchemas } from './schemas.ts'
+import type { ListBackups, Service } from './service.ts'
 import type { ServerSettings } from './settings.ts'
 
 /** Something that happened to the server. */
@@ -45,6 +53,8 @@ export interface ServerOptions {
   dataDir: string
   version: string
   allowUnsafe?: boolean
+  /** How finished backups are listed. Without it the routes of backups say that they are not configured. */
+  backups?: ListBackups
   onEvent?: (event: ServerEvent) => void
 }
 
@@ -127,7 +137,7 @@ function namesOf(declared: Route | undefined, place: string): string[] {
 }
 
 /** Body parser, errors, headers: what holds for every answer, also of routes that are not there. */
-function addManners(app: FastifyInstance, onEvent: (event: ServerEvent) => void): void {
+function addManners(app: FastifyInstance, erpPrefix: string, onEvent: (event: ServerEvent) => void): void {
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(createSerializerCompiler())
   app.removeAllContentTypeParsers()
@@ -151,11 +161,12 @@ function addManners(app: FastifyInstance, onEvent: (event: ServerEvent) => void)
       onEvent({ type: 'request_failed', requestId: request.id, route: request.routeOptions.url ?? 'no route', error: error as Error })
     if (retryAfter !== null) reply.header('retry-after', String(retryAfter))
     if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+    const isErp = request.url.startsWith(`${erpPrefix}/`)
     return reply
       .status(problem.status)
-      .type('application/problem+json')
+      .type(isErp ? 'application/json' : 'application/problem+json')
       .serializer((body: unknown) => JSON.stringify(body))
-      .send(problem)
+      .send(isErp ? { success: false, error: problem.detail, code: problem.code } : problem)
   })
 }
 
@@ -195,7 +206,18 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
     issuers: createIssuers(settings.auth.issuers),
     sessionMs: settings.auth.sessionHours * hour,
   })
-  return { trunkline, database, identity, keys, secret, settings, version, startedAt: new Date() }
+  return {
+    trunkline,
+    database,
+    identity,
+    keys,
+    secret,
+    schemas: createSchemas(trunkline),
+    backups: options.backups ?? null,
+    settings,
+    version,
+    startedAt: new Date(),
+  }
 }
 
 /**
@@ -223,11 +245,18 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...oidcRoutes(service),
     ...jobRoutes(service),
     ...bulkRoutes(service),
+    ...failureRoutes(service),
+    ...notificationRoutes(service),
+    ...backupRoutes(service),
+    ...erpRoutes(service),
     ...queueRoutes(service),
     ...workerRoutes(service),
+    ...userRoutes(service),
+    ...apiKeyRoutes(service),
+    ...auditRoutes(service),
     ...systemRoutes(service),
   ]
-  addManners(app, onEvent)
+  addManners(app, settings.erpPrefix, onEvent)
   await app.register(cookie)
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentSecurity },
