@@ -2,7 +2,7 @@
 -- $1 limit int
 with recursive last as (select link, hash, (select max(audit_no) from trunkline.audit_link) reach from trunkline.audit_link order by link desc limit 1),
   line as materialized (
-    select a, row_number() over (order by a.no) n from (
+    select z.a, row_number() over (order by (z.a).no) n from (
       select a from trunkline.audit a
       where a.no > coalesce((select reach from last), 0) - 10000 and not exists (select from trunkline.audit_link l where l.audit_no = a.no)
       order by a.no limit $1) z(a)),
