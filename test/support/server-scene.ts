@@ -61,6 +61,18 @@ export async function serverScene(settings: object = {}): Promise<ServerScene> {
       ...settings,
     }),
     dataDir,
+    backups: async () => [
+      {
+        filename: 'a.dump',
+        size: 1,
+        createdAt: '2026-01-01T00:00:00.000Z',
+        database: 'a',
+        format: 'custom',
+        sha256: null,
+        server: null,
+        label: null,
+      },
+    ],
     version: '0.0.0-test',
     onEvent: (event) => events.push(event),
   })
@@ -81,7 +93,7 @@ export async function serverScene(settings: object = {}): Promise<ServerScene> {
     (method, url, body, headers = {}) =>
       inject({
         method: method as 'GET',
-        url: url.startsWith('/api') || /^\/(healthz|readyz|metrics)/.test(url) ? url : `/api/v1${url}`,
+        url: url.startsWith('/api/') || /^\/(healthz|readyz|metrics)/.test(url) ? url : `/api/v1${url}`,
         headers: {
           ...(authorization ? { authorization } : {}),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),

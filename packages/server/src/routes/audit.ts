@@ -36,7 +36,8 @@ export function auditRoutes({ database, trunkline }: Service): Route[] {
       access: { role: 'admin', object: 'none' },
       limit: 'bulk',
       answers: { 200: auditVerdict },
-      async run() {
+      async run({ within }) {
+        checkUnscoped(within, 'the audit')
         const verdict = await verifyAudit(database)
         return { isWhole: verdict.bad.length === 0, ...verdict }
       },
