@@ -1,8 +1,8 @@
 import { defineTask, FatalError } from '@trunkline/engine'
-import { builtInTasks } from '@trunkline/tasks'
 import { describe, expect, test } from 'vitest'
 import { until } from '../../../test/support/database.ts'
 import { scenePassword, serverScene } from '../../../test/support/server-scene.ts'
+import { bulkUpdate } from '../../tasks/src/bulk-update.ts'
 import { verifyAudit } from './door/audit.ts'
 
 const scene = await serverScene()
@@ -13,9 +13,8 @@ const admin = await scene.user('admin')
 const operator = await scene.user('operator')
 
 const worker = await db.connect()
-const bulkUpdate = builtInTasks({ connectionString: db.url, storage: null as never }).filter((t) => t.name === 'bulk_update')
 await worker.work([
-  ...bulkUpdate,
+  bulkUpdate({ connectionString: db.url, storage: null as never }),
   defineTask('flaky', { queue: 'work', run: ({ input }) => Promise.reject(new FatalError(`no row ${(input as any).n} in "things"`)) }),
   defineTask('later', { queue: 'work', run: () => ({ token: 'hunter2hunter2' }) }),
 ])
