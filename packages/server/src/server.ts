@@ -6,7 +6,7 @@ import helmet from '@fastify/helmet'
 import { TrunklineError } from '@trunkline/contract'
 import { Trunkline } from '@trunkline/engine'
 import { type DatabaseOptions, openDatabase } from '@trunkline/engine/postgres'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { createSerializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { addDocs } from './docs.ts'
 import { createRefusals } from './door/audit.ts'
@@ -18,7 +18,7 @@ import { explain } from './door/problems.ts'
 import { secretFrom, secretOfFile } from './door/secret.ts'
 import { createSigningKeys } from './door/signing-keys.ts'
 import { apiPrefix } from './prefix.ts'
-import { readQuery } from './query.ts'
+import { checkQuery, readQuery } from './query.ts'
 import { register } from './register.ts'
 import type { Route } from './route.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
@@ -91,7 +91,7 @@ const contentSecurity = {
   'form-action': ["'self'"],
 }
 
-function newApp(settings: ServerSettings): FastifyInstance {
+function newApp(settings: ServerSettings, onEvent: (event: ServerEvent) => void): FastifyInstance {
   const { tls, basePath, trustedProxies } = settings
   const app = Fastify({
     bodyLimit,
@@ -103,6 +103,9 @@ function newApp(settings: ServerSettings): FastifyInstance {
     genReqId: () => randomUUID(),
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
     exposeHeadRoutes: false,
+    // an address that cannot be read reaches no route
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      answerError(error, request, reply, settings.erpPrefix, onEvent),
     return503OnClosing: true,
     forceCloseConnections: 'idle',
     ...(basePath ? { rewriteUrl: (request: { url?: string }) => withoutBase(request.url ?? '/', basePath) } : {}),
@@ -136,6 +139,27 @@ function namesOf(declared: Route | undefined, place: string): string[] {
   return Object.keys((schema as { shape?: object } | undefined)?.shape ?? {})
 }
 
+/** Whatever was thrown, as a problem; in the façade as its clients know it. */
+function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  erpPrefix: string,
+  onEvent: (event: ServerEvent) => void,
+): FastifyReply {
+  const { problem, retryAfter, isFault } = explain(error, request.id, (place) => namesOf(request.routeOptions.config?.route, place))
+  if (isFault)
+    onEvent({ type: 'request_failed', requestId: request.id, route: request.routeOptions.url ?? 'no route', error: error as Error })
+  if (retryAfter !== null) reply.header('retry-after', String(retryAfter))
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+  const isErp = request.url.startsWith(`${erpPrefix}/`)
+  return reply
+    .status(problem.status)
+    .type(isErp ? 'application/json' : 'application/problem+json')
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send(isErp ? { success: false, error: problem.detail, code: problem.code } : problem)
+}
+
 /** Body parser, errors, headers: what holds for every answer, also of routes that are not there. */
 function addManners(app: FastifyInstance, erpPrefix: string, onEvent: (event: ServerEvent) => void): void {
   app.setValidatorCompiler(validatorCompiler)
@@ -152,22 +176,11 @@ function addManners(app: FastifyInstance, erpPrefix: string, onEvent: (event: Se
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (request.url.startsWith('/api')) reply.header('cache-control', 'no-store')
+    checkQuery(request.query)
     if (request.url.length > longestUrl)
       throw new TrunklineError('invalid_request', { field: 'url', problem: `is longer than ${longestUrl} characters` })
   })
-  app.setErrorHandler((error, request, reply) => {
-    const { problem, retryAfter, isFault } = explain(error, request.id, (place) => namesOf(request.routeOptions.config?.route, place))
-    if (isFault)
-      onEvent({ type: 'request_failed', requestId: request.id, route: request.routeOptions.url ?? 'no route', error: error as Error })
-    if (retryAfter !== null) reply.header('retry-after', String(retryAfter))
-    if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-    const isErp = request.url.startsWith(`${erpPrefix}/`)
-    return reply
-      .status(problem.status)
-      .type(isErp ? 'application/json' : 'application/problem+json')
-      .serializer((body: unknown) => JSON.stringify(body))
-      .send(isErp ? { success: false, error: problem.detail, code: problem.code } : problem)
-  })
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, erpPrefix, onEvent))
 }
 
 /** What answers where no route is: 405 with the methods that are there, else 404. */
@@ -227,7 +240,7 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { settings, onEvent = () => {} } = options
   const onError = (error: Error) => onEvent({ type: 'database_error', where: 'api', error })
-  const app = newApp(settings)
+  const app = newApp(settings, onEvent)
   const service = await openService(options, onError)
   const minute = 60_000
   const { requestsPerMinute, loginsPerMinute, bulkPerMinute } = settings.limits

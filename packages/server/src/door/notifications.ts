@@ -1,6 +1,7 @@
 import { TrunklineError } from '@trunkline/contract'
 import { type Database, type Queryable, statement } from '@trunkline/engine/postgres'
 import type { Principal } from './principal.ts'
+import { redactText } from './redact.ts'
 
 const watchStatement = statement(import.meta.url, 'watch.sql')
 const listStatement = statement(import.meta.url, 'notifications.sql')
@@ -30,7 +31,12 @@ export async function listNotifications(
   { unread, limit }: { unread: boolean; limit: number },
 ): Promise<{ notifications: Notification[]; total: number; unread: number }> {
   const [row] = await database.run(listStatement, [accountId, unread, limit])
-  const notifications = row.data.map((n: any) => ({ ...n, created_at: new Date(n.created_at), read_at: n.read_at && new Date(n.read_at) }))
+  const notifications = row.data.map((n: any) => ({
+    ...n,
+    message: redactText(n.message),
+    created_at: new Date(n.created_at),
+    read_at: n.read_at && new Date(n.read_at),
+  }))
   return { notifications, total: row.total, unread: row.unread }
 }
 

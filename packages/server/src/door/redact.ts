@@ -8,13 +8,14 @@ const secretKey =
 const isSecretKey = (key: string, value: unknown) =>
   secretKey.test(key) && (typeof value === 'string' || (typeof value === 'object' && value !== null))
 
+// each begins only where a word begins and is bounded: time grows with the length of the text, whatever it is
 const inText: [RegExp, string][] = [
-  [/\btlk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}\b/g, hidden],
-  [/\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*/g, hidden],
-  [/(:\/\/[^\s:/@]{1,256}:)[^\s@/]{1,256}@/g, `$1${hidden}@`],
-  [/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,2000}/gi, `$1 ${hidden}`],
+  [/(?<![A-Za-z0-9_-])tlk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}/g, hidden],
+  [/(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{0,1000}/g, hidden],
+  [/(:\/\/[^\s:/@]{1,100}:)[^\s@/]{1,200}@/g, `$1${hidden}@`],
+  [/\b(bearer|basic)\s{1,5}[A-Za-z0-9._~+/=-]{8,2000}/gi, `$1 ${hidden}`],
   [
-    /\b((?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key)["']?\s{0,5}[=:]\s{0,5})("[^"]{1,2000}"|'[^']{1,2000}'|[^\s"',;&]{1,2000})/gi,
+    /((?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key)["']?\s{0,5}[=:]\s{0,5})("[^"]{1,500}"|'[^']{1,500}'|[^\s"',;&]{1,500})/gi,
     `$1${hidden}`,
   ],
 ]
@@ -24,6 +25,13 @@ export function redactText(text: string): string {
   let clean = text
   for (const [pattern, replacement] of inText) clean = clean.replace(pattern, replacement)
   return clean
+}
+
+/** Text as one line that no terminal obeys: line ends and control characters are shown as escapes. */
+export function visibleText(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => {
+    return c === '\n' ? '\\n' : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }
 
 /** A JSON Schema as far as it says what is secret. */

@@ -27,7 +27,7 @@ import { z } from 'zod'
 import { checkQueue, checkTarget, checkTask, checkUnscoped } from '../door/may.ts'
 import { watchJob } from '../door/notifications.ts'
 import { covers, maySeeData, type Principal } from '../door/principal.ts'
-import { redact, redactText } from '../door/redact.ts'
+import { redact, redactText, visibleText } from '../door/redact.ts'
 import { apiPrefix } from '../prefix.ts'
 import { type Call, type Route, route } from '../route.ts'
 import type { Schemas } from '../schemas.ts'
@@ -99,7 +99,7 @@ function idempotencyKeyOf({ request, principal }: Call): string | undefined {
 function logText({ at, attempt, level, stage, message, context }: z.output<typeof logLine>): string {
   const facts = context === null ? '' : ` ${JSON.stringify(context)}`
   const where = stage === null ? '' : `[${stage}] `
-  return `${at} #${attempt} ${level.padEnd(5)} ${where}${message}${facts}`.replaceAll('\n', '\n  ').concat('\n')
+  return `${visibleText(`${at} #${attempt} ${level.padEnd(5)} ${where}${message}${facts}`)}\n`
 }
 
 function logAnswer(line: LogEntry): z.output<typeof logLine> {
@@ -321,7 +321,8 @@ export function jobRoutes(service: Service): Route[] {
       answers: { 200: jobWhy },
       async run({ params: { id }, within }) {
         await trunkline.get(id, { within })
-        return await trunkline.why(id)
+        const { sentence, note, ...rest } = await trunkline.why(id)
+        return { ...rest, sentence: redactText(sentence), ...(note ? { note: redactText(note) } : {}) }
       },
     }),
     route({

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { isAtLeast, type Role, roles } from '@trunkline/contract'
 import { defineTask, type Trunkline } from '@trunkline/engine'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Caller, serverScene } from '../../../test/support/server-scene.ts'
-import { addAccount } from './door/accounts.ts'
-import { addApiKey } from './door/api-keys.ts'
-import type { Route } from './route.ts'
+import { type Caller, serverScene } from '../../../../test/support/server-scene.ts'
+import { addAccount } from '../door/accounts.ts'
+import { addApiKey } from '../door/api-keys.ts'
+import type { Route } from '../route.ts'
 
 // every route × every role × own and foreign object, made from the route table itself: a route that has no row here fails
 
