@@ -48,13 +48,13 @@ export const scenePassword = 'correct-horse-battery-9'
 
 let users = 0
 
-/** Makes a {@link ServerScene} on a database of its own; it is gone after the tests of the file. */
-export async function serverScene(settings: object = {}): Promise<ServerScene> {
+/** Makes a {@link ServerScene}, where `way` is how the server reaches the database, on a database of its own; it is gone after the tests of the file. */
+export async function serverScene(settings: object = {}, way: (url: string) => string = (url) => url): Promise<ServerScene> {
   const db = await testDatabase()
   const dataDir = mkdtempSync(join(tmpdir(), 'trunkline-server-'))
   const events: ServerEvent[] = []
   const server = await createServer({
-    database: { connectionString: db.url },
+    database: { connectionString: way(db.url) },
     settings: serverSettings.parse({
       port: 0,
       limits: { loginsPerMinute: 1000, bulkPerMinute: 1000, requestsPerMinute: 1_000_000 },

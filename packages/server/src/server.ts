@@ -239,6 +239,14 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { settings, onEvent = () => {} } = options
+  if (settings.auth.oidc && !settings.publicUrl) {
+    throw new TrunklineError('invalid_setting', {
+      field: 'server.publicUrl',
+      where: 'the settings',
+      received: 'not set',
+      allowed: 'the URL at which browsers reach this server, because server.auth.oidc is set',
+    })
+  }
   const onError = (error: Error) => onEvent({ type: 'database_error', where: 'api', error })
   const app = newApp(settings, onEvent)
   const service = await openService(options, onError)

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { isAtLeast, type Role, roles } from '@trunkline/contract'
 import { defineTask, type Trunkline } from '@trunkline/engine'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Caller, serverScene } from '../../../../test/support/server-scene.ts'
 import { addAccount } from '../door/accounts.ts'
 import { addApiKey } from '../door/api-keys.ts'
+import { register } from '../register.ts'
 import type { Route } from '../route.ts'
 
 // every route × every role × own and foreign object, made from the route table itself: a route that has no row here fails
@@ -246,11 +248,21 @@ test('every route has a row here, and every row its route', () => {
   expect(server.routes.map(keyOf).sort()).toEqual(Object.keys(rows).sort())
 })
 
-test('the OpenAPI document names exactly the routes that are exercised here', async () => {
+test('the OpenAPI document is valid, and names exactly the routes that are exercised here', async () => {
   const { body } = await scene.anybody('GET', '/api/docs/json')
+  expect(body.openapi).toMatch(/^3\.1\./)
+  expect(await new Validator().validate(structuredClone(body))).toMatchObject({ valid: true })
   const named = Object.entries<object>(body.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   )
   const served = server.routes.map(({ method, url, root }) => `${method} ${(root ? url : `/api/v1${url}`).replace(/:(\w+)/g, '{$1}')}`)
   expect(named.sort()).toEqual(served.sort())
+})
+
+test('a route that does not say who may call it does not register', () => {
+  const registrar = { service: server.service, limits: {} as never, refused: async () => {} }
+  const bare = { method: 'GET', url: '/open', summary: 'x', tag: 'x', answers: {}, run: async () => ({}) }
+  expect(() => register(server.app, registrar, bare as never)).toThrow('does not say who may call it')
+  const nameless = { ...bare, method: 'POST', access: { role: 'viewer', object: 'none' } }
+  expect(() => register(server.app, registrar, nameless as never)).toThrow('has no name for the audit')
 })
