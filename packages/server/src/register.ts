@@ -1,5 +1,6 @@
 import { TrunklineError } from '@trunkline/contract'
 import { problem } from '@trunkline/contract/http'
+import { isTransient } from '@trunkline/engine/postgres'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { authenticate, checkAccess } from './door/access.ts'
 import { type AuditEntry, writeAudit } from './door/audit.ts'
@@ -124,7 +125,8 @@ export function register(app: FastifyInstance, registrar: Registrar, declared: R
       if (limit) limits[limit].take(limitKey(limit, request))
     },
     onError: async (request, _reply, error) => {
-      if (!action) return
+      // with the database away there is nothing to write to, and nobody was refused anything
+      if (!action || isTransient(error)) return
       const code = (error as { code?: unknown }).code
       await refused({
         actor: request.principal?.subject ?? 'anonymous',

@@ -72,9 +72,9 @@ export interface Server {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-// a database that is away is told within 3 s: 1.2 s for a connection and 1.5 s for an answer
-const connectTimeoutMs = 1200
-const queryTimeoutMs = 1500
+// a database that is away is told within 3 s: the first connection or answer that does not come ends the call
+const connectTimeoutMs = 2500
+const queryTimeoutMs = 2500
 const poolSize = 10
 const bodyLimit = 1024 * 1024
 const longestUrl = 8192
