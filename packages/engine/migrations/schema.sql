@@ -176,6 +176,15 @@ table id_range
   closing_at timestamp with time zone
   constraint id_range_pkey PRIMARY KEY (no)
 
+table idempotent_request
+  subject text not null
+  key text not null
+  hash bytea not null
+  answer bytea
+  at timestamp with time zone not null default now()
+  constraint idempotent_request_pkey PRIMARY KEY (subject, key)
+  CREATE INDEX idempotent_request_at ON trunkline.idempotent_request USING btree (at)
+
 unlogged table idle
   worker_id integer not null
   queue_id integer not null

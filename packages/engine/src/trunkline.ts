@@ -1,6 +1,14 @@
 import { type EnqueueAnswer, show, TrunklineError } from '@trunkline/contract'
 import { type Cleanup, type CleanupOptions, cleanupWorkers } from './cleanup-workers.ts'
-import { type ChangeOptions, type ChangePage, type FollowedChange, type FollowOptions, followChanges, readChanges } from './feed/changes.ts'
+import {
+  type ChangeOptions,
+  type ChangePage,
+  type FollowedChange,
+  type FollowOptions,
+  followChanges,
+  readChanges,
+  timeOfCursor,
+} from './feed/changes.ts'
 import { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulk } from './jobs/bulk.ts'
 import { type BulkResults, bulkResults } from './jobs/bulk-results.ts'
 import { type BulkPlan, type BulkSum, bindBulk, runBulk, storeBulk } from './jobs/bulk-run.ts'
@@ -18,6 +26,7 @@ import {
   storeOne,
 } from './jobs/enqueue.ts'
 import { type ErrorGroup, type ErrorGroupChange, type ErrorGroupOptions, listErrorGroups, setErrorGroup } from './jobs/error-groups.ts'
+import { type JobFigures, readFigures } from './jobs/figures.ts'
 import { checkJobId, createNames } from './jobs/names.ts'
 import { withPartitions } from './jobs/partitions.ts'
 import { type PauseOptions, pauseQueue, resumeQueue } from './jobs/pause.ts'
@@ -151,6 +160,8 @@ export interface Trunkline {
   tasksOf(ids: readonly string[], options?: { within?: Within | null }): Promise<string[]>
   /** Failures grouped by cause, the latest first. */
   errors(options?: ErrorGroupOptions): Promise<{ groups: ErrorGroup[]; isWhole: boolean }>
+  /** What happened to jobs in all, by queue and task, from counters that only grow. */
+  figures(): Promise<JobFigures[]>
   /** Queues with their jobs by place, their workers and pauses. */
   queues(): Promise<QueueView[]>
   /** Starts no job of a queue until an end, or until it is resumed. @throws `unknown_queue` */
@@ -159,6 +170,8 @@ export interface Trunkline {
   resume(queue: string): Promise<void>
   /** What happened, from the numbered change feed: gap-free, resumable by cursor. @throws `invalid_cursor`, `cursor_expired` */
   changes(options?: ChangeOptions): Promise<ChangePage>
+  /** When the feed stood at a cursor. @throws `invalid_cursor`, `cursor_expired` */
+  timeOf(cursor: string): Promise<Date>
   /** The change feed as it comes. */
   follow(options?: FollowOptions): AsyncGenerator<FollowedChange>
   /** What endangers the queue: pinned snapshots, bloat, the NOTIFY queue, no keeper, queues without workers. Empty = nothing found. */
@@ -329,10 +342,12 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     bulkResults: (jobId, resultOptions) => bulkResults(database, jobId, resultOptions),
     tasksOf: (ids, { within } = {}) => tasksOf(database, ids, within),
     errors: (errorOptions) => listErrorGroups(database, errorOptions),
+    figures: () => readFigures(database),
     queues: () => listQueues(database),
     pause: (queue, pauseOptions) => pauseQueue(database, names, queue, pauseOptions),
     resume: (queue) => resumeQueue(database, names, queue),
     changes: (changeOptions) => readChanges(database, changeOptions),
+    timeOf: (cursor) => timeOfCursor(database, cursor),
     follow: (followOptions) => followChanges(database, followOptions),
     health: () => checkHealth(database),
     reconcile: (reconcileOptions) => reconcileCounters(database, reconcileOptions),

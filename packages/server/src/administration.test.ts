@@ -154,6 +154,35 @@ test('a bulk call on more than 1,000 jobs is a job, with a result for each of th
   expect((await operator('POST', '/jobs/bulk/cancel', { filter: { task: 'no.such' } })).body.code).toBe('unknown_task')
 })
 
+test('a bulk call means the jobs that were there when its list was looked at', async () => {
+  await worker.enqueueMany('later', [1, 2], { delay: '1h', tags: ['seen'] })
+  const { asOf } = (await operator('GET', '/jobs?state=pending&tags=seen')).body
+  await worker.enqueue('later', 3, { delay: '1h', tags: ['seen'] })
+  const filter = { state: 'pending', tags: ['seen'] }
+  expect((await operator('POST', '/jobs/bulk/cancel', { filter, dryRun: true })).body.total).toBe(3)
+  expect((await operator('POST', '/jobs/bulk/cancel', { filter, asOf })).body).toMatchObject({ total: 2, accepted: 2 })
+  expect((await operator('POST', '/jobs/bulk/cancel', { filter, asOf: 'x' })).body.code).toBe('invalid_cursor')
+  expect((await operator('POST', '/jobs/bulk/cancel', { jobIds: ['1'], asOf })).status).toBe(400)
+})
+
+test('whatever is made under an idempotency key is made once, also by two at the same time', async () => {
+  const key = { 'idempotency-key': 'once-1' }
+  const body = { name: 'made once' }
+  const [a, b] = await Promise.all([operator('POST', '/api-keys', body, key), operator('POST', '/api-keys', body, key)])
+  expect([a.status, b.status]).toEqual([201, 201])
+  expect(b.body).toEqual(a.body)
+  expect((await operator('POST', '/api-keys', { name: 'another' }, key)).body).toMatchObject({ status: 409, code: 'idempotency_conflict' })
+  const [kept] = await db.rows('select answer from trunkline.idempotent_request')
+  expect(kept.answer.toString('latin1')).not.toContain(a.body.key)
+    a.body.key,
+  )
+  const { id } = (await operator('POST', '/jobs', { task: 'later' })).body
+  await ended(id)
+  const first = await operator('POST', `/jobs/${id}/rerun`, {}, { 'idempotency-key': 'once-2' })
+  const again = await operator('POST', `/jobs/${id}/rerun`, {}, { 'idempotency-key': 'once-2' })
+  expect(again).toMatchObject({ status: 202, body: { id: first.body.id }, headers: { location: first.headers.location } })
+})
+
 test('the façade answers as the older API did', async () => {
   const { id } = (await operator('POST', '/jobs', { task: 'later', payload: { password: 'open sesame', n: 1 } })).body
   await ended(id)

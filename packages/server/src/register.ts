@@ -4,6 +4,7 @@ import { isTransient } from '@trunkline/engine/postgres'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { authenticate, checkAccess } from './door/access.ts'
 import { type AuditEntry, writeAudit } from './door/audit.ts'
+import { once } from './door/idempotency.ts'
 import type { Limiter } from './door/limits.ts'
 import { type Principal, withinOf } from './door/principal.ts'
 import { apiPrefix } from './prefix.ts'
@@ -37,7 +38,7 @@ function limitKey(kind: 'all' | 'login' | 'bulk', request: FastifyRequest): stri
 }
 
 function callOf({ service }: Registrar, declared: Route, request: FastifyRequest, reply: FastifyReply): Call {
-  const { trunkline, database } = service
+  const { trunkline, database, secret } = service
   const who = () => {
     if (request.principal) return request.principal
     throw new TrunklineError('unauthenticated', { problem: 'this needs somebody who is logged in' })
@@ -68,9 +69,13 @@ function callOf({ service }: Registrar, declared: Route, request: FastifyRequest
     change: (target, work) =>
       trunkline.transaction(async (verbs) => {
         const note: ChangeNote = {}
-        const answer = await work(verbs, note)
-        await writeAudit(database, entry(target, note), verbs.tx)
-        return answer
+        const change = async () => {
+          const answer = await work(verbs, note)
+          await writeAudit(database, entry(target, note), verbs.tx)
+          return answer
+        }
+        if (!declared.once) return await change()
+        return await once({ database, secret, subject: who().subject, request, reply, tx: verbs.tx }, change)
       }),
     changed: (target, note = {}) => writeAudit(database, entry(target, note)),
   }

@@ -58,6 +58,8 @@ export interface Route<P extends z.ZodType = any, Q extends z.ZodType = any, B e
   readonly access: Access
   /** Of a change: its name in the audit, such as `job.retry`. */
   readonly action?: string
+  /** Its change honours `Idempotency-Key`. Those that make jobs leave that to the engine. */
+  readonly once?: boolean
   /** A stricter count than that of all calls. */
   readonly limit?: 'login' | 'bulk'
   readonly params?: P

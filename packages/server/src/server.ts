@@ -17,6 +17,7 @@ import { createLimiter } from './door/limits.ts'
 import { explain } from './door/problems.ts'
 import { secretFrom, secretOfFile } from './door/secret.ts'
 import { createSigningKeys } from './door/signing-keys.ts'
+import { createMetrics } from './metrics.ts'
 import { apiPrefix } from './prefix.ts'
 import { checkQuery, readQuery } from './query.ts'
 import { register } from './register.ts'
@@ -226,6 +227,7 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
     keys,
     secret,
     schemas: createSchemas(trunkline),
+    metrics: createMetrics(trunkline),
     backups: options.backups ?? null,
     settings,
     version,
@@ -284,6 +286,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
     strictTransportSecurity: settings.tls || settings.publicUrl?.startsWith('https:') ? { maxAge: 31_536_000 } : false,
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    service.metrics.answered(request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000)
   })
   await addDocs(app, service)
   for (const declared of routes) register(app, registrar, declared)

@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import type { Identity } from './door/identity.ts'
 import type { Secret } from './door/secret.ts'
 import type { SigningKeys } from './door/signing-keys.ts'
+import type { Metrics } from './metrics.ts'
 import type { Schemas } from './schemas.ts'
 import type { ServerSettings } from './settings.ts'
 
@@ -19,6 +20,7 @@ export interface Service {
   readonly keys: SigningKeys
   readonly secret: Secret
   readonly schemas: Schemas
+  readonly metrics: Metrics
   /** Finished backups, newest first; null where this server knows no storage. */
   readonly backups: ListBackups | null
   readonly settings: ServerSettings

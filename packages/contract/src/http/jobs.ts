@@ -256,10 +256,16 @@ export const jobFilter = z
 const target = {
   jobIds: z.array(decimalId).min(1).max(1000).optional(),
   filter: jobFilter.optional(),
+  asOf: z
+    .string()
+    .max(200_000)
+    .optional()
+    .meta({ description: 'With filter: only jobs that were there at this place of the feed (asOf of a list)' }),
   dryRun: z.boolean().default(false).meta({ description: 'Only count what would be touched, by state' }),
 }
-const oneTarget = (value: { jobIds?: unknown; filter?: unknown }) => (value.jobIds === undefined) !== (value.filter === undefined)
-const oneTargetSaid = 'one of jobIds, filter'
+const oneTarget = (value: { jobIds?: unknown; filter?: unknown; asOf?: unknown }) =>
+  (value.jobIds === undefined) !== (value.filter === undefined) && (value.asOf === undefined || value.filter !== undefined)
+const oneTargetSaid = 'one of jobIds, filter; asOf only with filter'
 
 /** `POST /jobs/bulk/retry`, `/cancel`, `/delete`. */
 export const bulk = z.strictObject(target).refine(oneTarget, oneTargetSaid).meta({ id: 'Bulk' })

@@ -51,6 +51,7 @@ export function apiKeyRoutes({ database, identity, trunkline }: Service): Route[
       tag: 'users',
       access: { role: 'viewer', object: 'self' },
       action: 'key.create',
+      once: true,
       body: newKey,
       answers: { 201: madeKey },
       async run(call) {

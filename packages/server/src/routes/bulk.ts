@@ -16,6 +16,7 @@ const mostAtOnce = 1000
 interface Target {
   jobIds?: string[] | undefined
   filter?: object | undefined
+  asOf?: string | undefined
   dryRun: boolean
 }
 
@@ -41,10 +42,18 @@ export function bulkOf({ trunkline, database }: Service) {
     for (const task of refused) if (tasks.includes(task)) checkTask(principal, task)
   }
 
-  return async (call: Call, verb: BulkVerb, { jobIds, filter, dryRun }: Target, options: BulkOptions): Promise<unknown> => {
+  /** Jobs that came after the list that somebody looked at are not meant. */
+  async function asOfThen(filter: JobFilter, asOf: string | undefined): Promise<JobFilter> {
+    if (asOf === undefined) return filter
+    const then = new Date((await trunkline.timeOf(asOf)).getTime() + 1)
+    const before = filter.createdBefore === undefined ? then : new Date(filter.createdBefore)
+    return { ...filter, createdBefore: before < then ? before : then }
+  }
+
+  return async (call: Call, verb: BulkVerb, { jobIds, filter, asOf, dryRun }: Target, options: BulkOptions): Promise<unknown> => {
     const { principal, within } = call
     const by = principal.subject
-    const target: BulkTarget = jobIds ? { ids: jobIds } : (said(filter ?? {}) as JobFilter)
+    const target: BulkTarget = jobIds ? { ids: jobIds } : await asOfThen(said(filter ?? {}) as JobFilter, asOf)
     const counted = await trunkline.bulk(verb, target, { ...options, within, by, dryRun: true })
     if (dryRun) return { dryRun, total: counted.total, byState: counted.byState, accepted: 0, skipped: 0, results: [] }
     const { ids } = counted

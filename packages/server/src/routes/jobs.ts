@@ -24,6 +24,7 @@ import {
 } from '@trunkline/contract/http'
 import type { EnqueueOptions, JobView, LogEntry, TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
+import { idempotencyKeyOf } from '../door/idempotency.ts'
 import { checkQueue, checkTarget, checkTask, checkUnscoped } from '../door/may.ts'
 import { watchJob } from '../door/notifications.ts'
 import { covers, maySeeData, type Principal } from '../door/principal.ts'
@@ -81,21 +82,6 @@ export function said<T extends object>(options: T): { [K in keyof T]: Exclude<T[
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
 }
 
-/** @throws `invalid_option` unless the header can be a key */
-function idempotencyKeyOf({ request, principal }: Call): string | undefined {
-  const key = request.headers['idempotency-key']
-  if (key === undefined) return undefined
-  if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key)) {
-    throw new TrunklineError('invalid_option', {
-      field: 'Idempotency-Key',
-      received: show(key),
-      allowed: '1 to 200 visible ASCII characters',
-    })
-  }
-  // of one caller: a key that somebody else chose as well must not answer their job
-  return `${principal.subject} ${key}`
-}
-
 function logText({ at, attempt, level, stage, message, context }: z.output<typeof logLine>): string {
   const facts = context === null ? '' : ` ${JSON.stringify(context)}`
   const where = stage === null ? '' : `[${stage}] `
@@ -110,8 +96,11 @@ function logAnswer(line: LogEntry): z.output<typeof logLine> {
 export function makeJob({ database }: Service) {
   return async (call: Call, task: string, payload: unknown, options: EnqueueOptions): Promise<z.output<typeof enqueued>> =>
     await call.change('job', async (verbs, note) => {
-      const key = idempotencyKeyOf(call)
-      const given = { ...options, ...(key === undefined ? {} : { idempotencyKey: key }), createdBy: call.principal.subject }
+      const key = idempotencyKeyOf(call.request)
+      const { subject } = call.principal
+      // of one caller: a key that somebody else chose as well must not answer their job
+      const keyed = key === undefined ? {} : { idempotencyKey: `${subject} ${key}` }
+      const given = { ...options, ...keyed, createdBy: subject }
       const { id, made } = await verbs.enqueue(task, payload, given)
       const view = await verbs.get(id)
       if (made === 'new') await watchJob(database, call.principal, id, verbs.tx)
@@ -364,6 +353,7 @@ export function jobRoutes(service: Service): Route[] {
       tag: 'jobs',
       access: { role: 'operator', object: 'job' },
       action: 'job.rerun',
+      once: true,
       params: jobPath,
       body: rerun,
       answers: { 202: job },

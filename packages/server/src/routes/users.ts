@@ -60,6 +60,7 @@ export function userRoutes({ database, identity, trunkline }: Service): Route[] 
       tag: 'users',
       access: { role: 'admin', object: 'none' },
       action: 'user.create',
+      once: true,
       body: newUser,
       answers: { 201: user },
       async run(call) {
