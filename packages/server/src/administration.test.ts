@@ -174,8 +174,6 @@ test('whatever is made under an idempotency key is made once, also by two at the
   expect((await operator('POST', '/api-keys', { name: 'another' }, key)).body).toMatchObject({ status: 409, code: 'idempotency_conflict' })
   const [kept] = await db.rows('select answer from trunkline.idempotent_request')
   expect(kept.answer.toString('latin1')).not.toContain(a.body.key)
-    a.body.key,
-  )
   const { id } = (await operator('POST', '/jobs', { task: 'later' })).body
   await ended(id)
   const first = await operator('POST', `/jobs/${id}/rerun`, {}, { 'idempotency-key': 'once-2' })
