@@ -93,7 +93,7 @@ function logAnswer(line: LogEntry): z.output<typeof logLine> {
 }
 
 /** Makes a job of whoever calls, with its line in the audit; they hear of its end. */
-export function makeJob({ database }: Service) {
+export function makeJob({ database, settings }: Service) {
   return async (call: Call, task: string, payload: unknown, options: EnqueueOptions): Promise<z.output<typeof enqueued>> =>
     await call.change('job', async (verbs, note) => {
       const key = idempotencyKeyOf(call.request)
@@ -106,14 +106,14 @@ export function makeJob({ database }: Service) {
       if (made === 'new') await watchJob(database, call.principal, id, verbs.tx)
       note.target = `job:${id}`
       note.after = { ...jobNote(view), made }
-      call.reply.status(202).header('location', `${apiPrefix}/jobs/${id}`)
+      call.reply.status(202).header('location', `${settings.basePath}${apiPrefix}/jobs/${id}`)
       return { ...jobAnswer(view), made }
     })
 }
 
 /** Jobs: making, looking, steering. */
 export function jobRoutes(service: Service): Route[] {
-  const { trunkline, schemas, database } = service
+  const { trunkline, schemas, database, settings } = service
   const make = makeJob(service)
   /** The whole log, page by page: no log is too long for the memory. */
   async function* wholeLog(id: string, format: 'text' | 'jsonl', filter: object): AsyncGenerator<string> {
@@ -367,7 +367,7 @@ export function jobRoutes(service: Service): Route[] {
           const view = await verbs.get(newId)
           await watchJob(database, call.principal, newId, verbs.tx)
           note.after = { ...jobNote(view), id: newId }
-          call.reply.status(202).header('location', `${apiPrefix}/jobs/${newId}`)
+          call.reply.status(202).header('location', `${settings.basePath}${apiPrefix}/jobs/${newId}`)
           return jobAnswer(view)
         })
       },

@@ -3,6 +3,7 @@ import { done, newUser, type Scopes, user, userChanges, userList } from '@trunkl
 import { z } from 'zod'
 import { type Account, addAccount, deleteAccount, findById, listAccounts, updateAccount } from '../door/accounts.ts'
 import { isPartOf, type Principal, readScopes } from '../door/principal.ts'
+import { apiPrefix } from '../prefix.ts'
 import { type Route, route } from '../route.ts'
 import type { Service } from '../service.ts'
 import { userAnswer } from './auth.ts'
@@ -32,7 +33,7 @@ function checkReach(caller: Principal, account: Account): void {
 const noteOf = ({ email, name, role, scopes, rights, is_enabled: isEnabled }: Account) => ({ email, name, role, scopes, rights, isEnabled })
 
 /** Users: for administrators, within what they have themselves. */
-export function userRoutes({ database, identity, trunkline }: Service): Route[] {
+export function userRoutes({ database, identity, trunkline, settings }: Service): Route[] {
   async function find(id: string): Promise<Account> {
     const found = await findById(database, id)
     if (found) return found
@@ -68,7 +69,7 @@ export function userRoutes({ database, identity, trunkline }: Service): Route[] 
         return await call.change(`user:${call.body.email}`, async ({ tx }, note) => {
           const made = await addAccount(database, call.body, tx)
           note.after = noteOf(made)
-          call.reply.status(201).header('location', `${call.request.routeOptions.url}/${made.id}`)
+          call.reply.status(201).header('location', `${settings.basePath}${apiPrefix}/users/${made.id}`)
           return userAnswer(made)
         })
       },
