@@ -6,7 +6,7 @@ import { serverScene } from '../../../../test/support/server-scene.ts'
 const scene = await serverScene()
 const owner = await scene.user('owner', { rights: ['payload.read', 'steps.sql', 'steps.shell'] })
 const inside =
-  /\bat (async )?[\w.<>]+ \(|node_modules|\.[cm]?[jt]s:\d|\/work\/|\/root\/|\/tmp\/|\/home\/|SQLSTATE|select .* from|insert into|trunkline\.[a-z_]+\b.*column|ECONN|127\.0\.0\.1/i
+  /\bat (async )?[\w.<>]+ \(|node_modules|\.[cm]?[jt]s:\d|\/root\/|\/tmp\/|\/home\/|\/packages\/|SQLSTATE|select .* from|insert into|trunkline\.[a-z_]+\b.*column|ECONN|127\.0\.0\.1/i
 
 const deep = (n: number) => `${'['.repeat(n)}${']'.repeat(n)}`
 const bodies = [
