@@ -48,19 +48,31 @@ export const scenePassword = 'correct-horse-battery-9'
 
 let users = 0
 
-/** Makes a {@link ServerScene} on a database of its own; it is gone after the tests of the file. */
-export async function serverScene(settings: object = {}): Promise<ServerScene> {
+/** Makes a {@link ServerScene}, where `way` is how the server reaches the database, on a database of its own; it is gone after the tests of the file. */
+export async function serverScene(settings: object = {}, way: (url: string) => string = (url) => url): Promise<ServerScene> {
   const db = await testDatabase()
   const dataDir = mkdtempSync(join(tmpdir(), 'trunkline-server-'))
   const events: ServerEvent[] = []
   const server = await createServer({
-    database: { connectionString: db.url },
+    database: { connectionString: way(db.url) },
     settings: serverSettings.parse({
       port: 0,
       limits: { loginsPerMinute: 1000, bulkPerMinute: 1000, requestsPerMinute: 1_000_000 },
       ...settings,
     }),
     dataDir,
+    backups: async () => [
+      {
+        filename: 'a.dump',
+        size: 1,
+        createdAt: '2026-01-01T00:00:00.000Z',
+        database: 'a',
+        format: 'custom',
+        sha256: null,
+        server: null,
+        label: null,
+      },
+    ],
     version: '0.0.0-test',
     onEvent: (event) => events.push(event),
   })
@@ -81,7 +93,7 @@ export async function serverScene(settings: object = {}): Promise<ServerScene> {
     (method, url, body, headers = {}) =>
       inject({
         method: method as 'GET',
-        url: url.startsWith('/api') || /^\/(healthz|readyz|metrics)/.test(url) ? url : `/api/v1${url}`,
+        url: url.startsWith('/api/') || /^\/(healthz|readyz|metrics)/.test(url) ? url : `/api/v1${url}`,
         headers: {
           ...(authorization ? { authorization } : {}),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),

@@ -15,6 +15,7 @@ table account
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
   last_login_at timestamp with time zone
+  preferences jsonb not null default '{}'::jsonb
   constraint account_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254))))
   constraint account_email_key UNIQUE (email)
   constraint account_issuer_issuer_subject_key UNIQUE (issuer, issuer_subject)
@@ -81,6 +82,30 @@ table audit_link
   constraint audit_link_audit_no_key UNIQUE (audit_no)
   constraint audit_link_pkey PRIMARY KEY (link)
 
+table bulk_result
+  bulk_id bigint not null
+  no integer not null
+  job_id bigint not null
+  ok boolean not null
+  answer text
+  code text
+  reason text
+  constraint bulk_result_bulk_id_fkey FOREIGN KEY (bulk_id) REFERENCES trunkline.bulk_run(id) ON DELETE CASCADE
+  constraint bulk_result_pkey PRIMARY KEY (bulk_id, no)
+
+table bulk_run
+  id bigint not null identity
+  job_id bigint
+  verb text not null
+  options jsonb not null default '{}'::jsonb
+  within jsonb
+  by_whom text
+  ids bigint[] not null
+  done integer not null default 0
+  created_at timestamp with time zone not null default now()
+  constraint bulk_run_job_id_key UNIQUE (job_id)
+  constraint bulk_run_pkey PRIMARY KEY (id)
+
 table cancel_wanted with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
   id bigint not null
   worker_id integer not null
@@ -107,6 +132,18 @@ table debounce with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_thre
   constraint debounce_pkey PRIMARY KEY (id)
   constraint debounce_queue_id_key_key UNIQUE (queue_id, key)
   CREATE INDEX debounce_run_at ON trunkline.debounce USING btree (run_at)
+
+table error_group
+  fingerprint text not null
+  state text not null
+  since timestamp with time zone not null default now()
+  ignored_until timestamp with time zone
+  by_whom text
+  note text
+  constraint error_group_fingerprint_check CHECK ((fingerprint ~ '^[0-9a-f]{16}$'::text))
+  constraint error_group_note_check CHECK ((length(note) <= 2000))
+  constraint error_group_pkey PRIMARY KEY (fingerprint)
+  constraint error_group_state_check CHECK ((state = ANY (ARRAY['ongoing'::text, 'resolved'::text, 'ignored'::text])))
 
 table expired
   queue_id integer not null
@@ -138,6 +175,15 @@ table id_range
   made_at timestamp with time zone not null default now()
   closing_at timestamp with time zone
   constraint id_range_pkey PRIMARY KEY (no)
+
+table idempotent_request
+  subject text not null
+  key text not null
+  hash bytea not null
+  answer bytea
+  at timestamp with time zone not null default now()
+  constraint idempotent_request_pkey PRIMARY KEY (subject, key)
+  CREATE INDEX idempotent_request_at ON trunkline.idempotent_request USING btree (at)
 
 unlogged table idle
   worker_id integer not null
@@ -256,6 +302,19 @@ table moved with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_thresho
   queue_id integer not null
   priority smallint not null
   constraint moved_pkey PRIMARY KEY (id)
+
+table notification
+  id uuid not null default gen_random_uuid()
+  account_id uuid not null
+  job_id bigint
+  kind text not null
+  title text not null
+  message text not null
+  created_at timestamp with time zone not null default now()
+  read_at timestamp with time zone
+  constraint notification_account_id_fkey FOREIGN KEY (account_id) REFERENCES trunkline.account(id) ON DELETE CASCADE
+  constraint notification_pkey PRIMARY KEY (id)
+  CREATE INDEX notification_account ON trunkline.notification USING btree (account_id, created_at DESC)
 
 table outcome partitioned by RANGE (id)
   id bigint not null
@@ -404,6 +463,12 @@ table task
   constraint task_priority_check CHECK (((priority >= '-100'::integer) AND (priority <= 100)))
   constraint task_queue_check CHECK ((queue ~ '^[A-Za-z0-9_.:/-]{1,128}$'::text))
   constraint task_timeout_ms_check CHECK ((timeout_ms > 0))
+
+table watch
+  job_id bigint not null
+  account_id uuid not null
+  constraint watch_account_id_fkey FOREIGN KEY (account_id) REFERENCES trunkline.account(id) ON DELETE CASCADE
+  constraint watch_pkey PRIMARY KEY (job_id, account_id)
 
 table worker
   id integer not null identity

@@ -3,6 +3,8 @@ export type { Change, ChangeOptions, ChangePage, FollowedChange, FollowOptions }
 export type { JobAnswer } from './jobs/answers.ts'
 export type { Backoff, BackoffCurve, BackoffOption } from './jobs/backoff.ts'
 export { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulkVerbs } from './jobs/bulk.ts'
+export type { BulkResults } from './jobs/bulk-results.ts'
+export type { BulkPlan, BulkSum } from './jobs/bulk-run.ts'
 export type { CancelAnswer } from './jobs/cancel.ts'
 export {
   type BatchContext,
@@ -14,6 +16,7 @@ export {
   type TaskOptions,
 } from './jobs/define-task.ts'
 export type { EnqueueManyOptions, EnqueueOptions } from './jobs/enqueue.ts'
+export { type ErrorGroup, type ErrorGroupChange, type ErrorGroupOptions, type ErrorState, errorStates } from './jobs/error-groups.ts'
 export type { JobError } from './jobs/error-json.ts'
 export { FatalError, Snooze } from './jobs/fate.ts'
 export type { JobFilter } from './jobs/filter.ts'

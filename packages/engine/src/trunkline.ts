@@ -1,7 +1,17 @@
 import { type EnqueueAnswer, show, TrunklineError } from '@trunkline/contract'
 import { type Cleanup, type CleanupOptions, cleanupWorkers } from './cleanup-workers.ts'
-import { type ChangeOptions, type ChangePage, type FollowedChange, type FollowOptions, followChanges, readChanges } from './feed/changes.ts'
+import {
+  type ChangeOptions,
+  type ChangePage,
+  type FollowedChange,
+  type FollowOptions,
+  followChanges,
+  readChanges,
+  timeOfCursor,
+} from './feed/changes.ts'
 import { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulk } from './jobs/bulk.ts'
+import { type BulkResults, bulkResults } from './jobs/bulk-results.ts'
+import { type BulkPlan, type BulkSum, bindBulk, runBulk, storeBulk } from './jobs/bulk-run.ts'
 import { type CancelAnswer, cancel, deleteJob } from './jobs/cancel.ts'
 import { checkKeys } from './jobs/check-options.ts'
 import type { Task } from './jobs/define-task.ts'
@@ -15,6 +25,8 @@ import {
   storeMany,
   storeOne,
 } from './jobs/enqueue.ts'
+import { type ErrorGroup, type ErrorGroupChange, type ErrorGroupOptions, listErrorGroups, setErrorGroup } from './jobs/error-groups.ts'
+import { type JobFigures, readFigures } from './jobs/figures.ts'
 import { checkJobId, createNames } from './jobs/names.ts'
 import { withPartitions } from './jobs/partitions.ts'
 import { type PauseOptions, pauseQueue, resumeQueue } from './jobs/pause.ts'
@@ -22,7 +34,7 @@ import { promoteNow } from './jobs/promote-now.ts'
 import { type RerunOptions, rerun } from './jobs/rerun.ts'
 import { createResultWatcher } from './jobs/result.ts'
 import { retry } from './jobs/retry.ts'
-import { getJob, type JobListOptions, type JobView, listJobs, listQueues, type QueueView } from './jobs/show.ts'
+import { getJob, type JobListOptions, type JobView, listJobs, listQueues, type QueueView, tasksOf } from './jobs/show.ts'
 import { listTasks, type TaskView } from './jobs/tasks.ts'
 import { type Timeline, timeline } from './jobs/timeline.ts'
 import { type JobChanges, update } from './jobs/update.ts'
@@ -81,6 +93,9 @@ export interface TransactionVerbs {
   promote(id: string): Promise<void>
   update(id: string, changes: JobChanges): Promise<void>
   delete(id: string, options?: { by?: string }): Promise<void>
+  /** Keeps a bulk action, and makes the job that works through it. */
+  startBulk(plan: BulkPlan): Promise<{ bulkId: string; jobId: string }>
+  setErrorGroup(change: ErrorGroupChange): Promise<void>
   pause(queue: string, options?: PauseOptions): Promise<void>
   resume(queue: string): Promise<void>
   startWorkers(options?: StartWorkersOptions): Promise<{ supervisor: string; wanted: number }>
@@ -137,6 +152,16 @@ export interface Trunkline {
   delete(id: string, options?: { by?: string }): Promise<void>
   /** Does one thing to many jobs, by ids or by filter, in parts, while claims go on; with `dryRun` it only counts. */
   bulk(verb: BulkVerb, target: BulkTarget, options?: BulkOptions): Promise<BulkReport>
+  /** Works through a bulk action that was kept with `storeBulk`; see the task `bulk_update`. */
+  runBulk(bulkId: string, options?: Pick<BulkOptions, 'onProgress' | 'signal'>): Promise<BulkSum>
+  /** Results of a bulk action by the job that works through it. @throws `job_not_found` */
+  bulkResults(jobId: string, options?: { after?: number; limit?: number; ok?: boolean }): Promise<BulkResults>
+  /** The tasks of these jobs, each once. */
+  tasksOf(ids: readonly string[], options?: { within?: Within | null }): Promise<string[]>
+  /** Failures grouped by cause, the latest first. */
+  errors(options?: ErrorGroupOptions): Promise<{ groups: ErrorGroup[]; isWhole: boolean }>
+  /** What happened to jobs in all, by queue and task, from counters that only grow. */
+  figures(): Promise<JobFigures[]>
   /** Queues with their jobs by place, their workers and pauses. */
   queues(): Promise<QueueView[]>
   /** Starts no job of a queue until an end, or until it is resumed. @throws `unknown_queue` */
@@ -145,6 +170,8 @@ export interface Trunkline {
   resume(queue: string): Promise<void>
   /** What happened, from the numbered change feed: gap-free, resumable by cursor. @throws `invalid_cursor`, `cursor_expired` */
   changes(options?: ChangeOptions): Promise<ChangePage>
+  /** When the feed stood at a cursor. @throws `invalid_cursor`, `cursor_expired` */
+  timeOf(cursor: string): Promise<Date>
   /** The change feed as it comes. */
   follow(options?: FollowOptions): AsyncGenerator<FollowedChange>
   /** What endangers the queue: pinned snapshots, bloat, the NOTIFY queue, no keeper, queues without workers. Empty = nothing found. */
@@ -264,6 +291,16 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
       promote: (id) => promoteNow(inside, id),
       update: (id, changes) => update(inside, names, id, changes),
       delete: (id, { by } = {}) => deleteJob(inside, id, by ?? null),
+      async startBulk(plan) {
+        const bulkId = await storeBulk(inside, names, plan)
+        const by = plan.by === undefined ? {} : { createdBy: plan.by }
+        const [made] = await readJobs(names, 'bulk_update', [{ bulkId }], by)
+        if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
+        const { id: jobId } = await storeOne(database, gatherer, made, tx)
+        await bindBulk(inside, bulkId, jobId)
+        return { bulkId, jobId }
+      },
+      setErrorGroup: (change) => setErrorGroup(inside, change),
       pause: (queue, pauseOptions) => pauseQueue(inside, names, queue, pauseOptions),
       resume: (queue) => resumeQueue(inside, names, queue),
       startWorkers: (startOptions) => startWorkers(inside, startOptions),
@@ -301,10 +338,16 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     update: (id, changes) => update(database, names, id, changes),
     delete: (id, { by } = {}) => deleteJob(database, id, by ?? null),
     bulk: (verb, target, bulkOptions) => bulk(database, names, verb, target, bulkOptions),
+    runBulk: (bulkId, runOptions) => runBulk(database, names, bulkId, runOptions),
+    bulkResults: (jobId, resultOptions) => bulkResults(database, jobId, resultOptions),
+    tasksOf: (ids, { within } = {}) => tasksOf(database, ids, within),
+    errors: (errorOptions) => listErrorGroups(database, errorOptions),
+    figures: () => readFigures(database),
     queues: () => listQueues(database),
     pause: (queue, pauseOptions) => pauseQueue(database, names, queue, pauseOptions),
     resume: (queue) => resumeQueue(database, names, queue),
     changes: (changeOptions) => readChanges(database, changeOptions),
+    timeOf: (cursor) => timeOfCursor(database, cursor),
     follow: (followOptions) => followChanges(database, followOptions),
     health: () => checkHealth(database),
     reconcile: (reconcileOptions) => reconcileCounters(database, reconcileOptions),

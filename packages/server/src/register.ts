@@ -1,8 +1,10 @@
 import { TrunklineError } from '@trunkline/contract'
 import { problem } from '@trunkline/contract/http'
+import { isTransient } from '@trunkline/engine/postgres'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { authenticate, checkAccess } from './door/access.ts'
 import { type AuditEntry, writeAudit } from './door/audit.ts'
+import { once } from './door/idempotency.ts'
 import type { Limiter } from './door/limits.ts'
 import { type Principal, withinOf } from './door/principal.ts'
 import { apiPrefix } from './prefix.ts'
@@ -36,7 +38,7 @@ function limitKey(kind: 'all' | 'login' | 'bulk', request: FastifyRequest): stri
 }
 
 function callOf({ service }: Registrar, declared: Route, request: FastifyRequest, reply: FastifyReply): Call {
-  const { trunkline, database } = service
+  const { trunkline, database, secret } = service
   const who = () => {
     if (request.principal) return request.principal
     throw new TrunklineError('unauthenticated', { problem: 'this needs somebody who is logged in' })
@@ -67,9 +69,13 @@ function callOf({ service }: Registrar, declared: Route, request: FastifyRequest
     change: (target, work) =>
       trunkline.transaction(async (verbs) => {
         const note: ChangeNote = {}
-        const answer = await work(verbs, note)
-        await writeAudit(database, entry(target, note), verbs.tx)
-        return answer
+        const change = async () => {
+          const answer = await work(verbs, note)
+          await writeAudit(database, entry(target, note), verbs.tx)
+          return answer
+        }
+        if (!declared.once) return await change()
+        return await once({ database, secret, subject: who().subject, request, reply, tx: verbs.tx }, change)
       }),
     changed: (target, note = {}) => writeAudit(database, entry(target, note)),
   }
@@ -88,7 +94,10 @@ export function register(app: FastifyInstance, registrar: Registrar, declared: R
   if (changing.has(method) && !action) throw new Error(`${method} ${url} has no name for the audit`)
   const { limits, service, refused } = registrar
   const problems = Object.fromEntries(
-    (access.role === 'anyone' ? [400, 429, 503] : [400, 401, 403, 404, 409, 429, 503]).map((status) => [status, problem]),
+    (access.role === 'anyone' ? [400, 429, 503] : [400, 401, 403, 404, 409, 429, 503]).map((status) => [
+      status,
+      declared.problems ?? problem,
+    ]),
   )
   app.route({
     method,
@@ -121,7 +130,8 @@ export function register(app: FastifyInstance, registrar: Registrar, declared: R
       if (limit) limits[limit].take(limitKey(limit, request))
     },
     onError: async (request, _reply, error) => {
-      if (!action) return
+      // with the database away there is nothing to write to, and nobody was refused anything
+      if (!action || isTransient(error)) return
       const code = (error as { code?: unknown }).code
       await refused({
         actor: request.principal?.subject ?? 'anonymous',

@@ -58,11 +58,15 @@ export interface Route<P extends z.ZodType = any, Q extends z.ZodType = any, B e
   readonly access: Access
   /** Of a change: its name in the audit, such as `job.retry`. */
   readonly action?: string
+  /** Its change honours `Idempotency-Key`. Those that make jobs leave that to the engine. */
+  readonly once?: boolean
   /** A stricter count than that of all calls. */
   readonly limit?: 'login' | 'bulk'
   readonly params?: P
   readonly query?: Q
   readonly body?: B
+  /** The shape of its errors. Default: problem+json. */
+  readonly problems?: z.ZodType
   /** Status → what is answered. */
   readonly answers: Record<number, z.ZodType>
   run(call: Call<Output<P>, Output<Q>, Output<B>>): Promise<unknown>

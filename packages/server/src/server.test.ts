@@ -177,6 +177,15 @@ test('queues are paused and resumed, workers seen, started and stopped', async (
   expect((await owner('GET', '/system')).body).toMatchObject({ database: { schema: 'trunkline' } })
 })
 
+test('figures for Prometheus say what waits, what happened, and how fast the API is', async () => {
+  const { text, headers } = await viewer('GET', '/metrics')
+  expect(headers['content-type']).toMatch(/^text\/plain/)
+  expect(text).toMatch(/trunkline_job_events_total\{queue="etl-in",task="greet",event="completed"\} [1-9]/)
+  expect(text).toMatch(/trunkline_jobs\{queue="other",state="failed"\} [1-9]/)
+  expect(text).toMatch(/trunkline_http_seconds_count\{route="\/api\/v1\/jobs\/:id",status="200"\} \d/)
+  expect(text).toMatch(/nodejs_eventloop_lag_seconds \d/)
+})
+
 test('a cookie needs its CSRF value for changes, and never comes with a bearer', async () => {
   const login = await anybody('POST', '/auth/login', { email: operator.email, password: 'correct-horse-battery-9', session: true })
   expect(login.body).not.toHaveProperty('token')

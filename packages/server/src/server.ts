@@ -6,7 +6,7 @@ import helmet from '@fastify/helmet'
 import { TrunklineError } from '@trunkline/contract'
 import { Trunkline } from '@trunkline/engine'
 import { type DatabaseOptions, openDatabase } from '@trunkline/engine/postgres'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { createSerializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { addDocs } from './docs.ts'
 import { createRefusals } from './door/audit.ts'
@@ -18,18 +18,27 @@ import { explain } from './door/problems.ts'
 import { secretFrom, secretOfFile } from './door/secret.ts'
 import { createSigningKeys } from './door/signing-keys.ts'
 import { createSockets, type Sockets } from './live/sockets.ts'
+import { createMetrics } from './metrics.ts'
 import { apiPrefix } from './prefix.ts'
-import { readQuery } from './query.ts'
+import { checkQuery, readQuery } from './query.ts'
 import { register } from './register.ts'
 import type { Route } from './route.ts'
+import { apiKeyRoutes } from './routes/api-keys.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
+import { backupRoutes } from './routes/backups.ts'
 import { bulkRoutes } from './routes/bulk.ts'
+import { erpRoutes } from './routes/erp.ts'
+import { failureRoutes } from './routes/failures.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { notificationRoutes } from './routes/notifications.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { systemRoutes } from './routes/system.ts'
+import { userRoutes } from './routes/users.ts'
 import { workerRoutes } from './routes/workers.ts'
-import type { Service } from './service.ts'
+import { createSchemas } from './schemas.ts'
+import type { ListBackups, Service } from './service.ts'
 import type { ServerSettings } from './settings.ts'
 
 /** Something that happened to the server. */
@@ -46,6 +55,8 @@ export interface ServerOptions {
   dataDir: string
   version: string
   allowUnsafe?: boolean
+  /** How finished backups are listed. Without it the routes of backups say that they are not configured. */
+  backups?: ListBackups
   onEvent?: (event: ServerEvent) => void
 }
 
@@ -64,9 +75,9 @@ export interface Server {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-// a database that is away is told within 3 s: 1.2 s for a connection and 1.5 s for an answer
-const connectTimeoutMs = 1200
-const queryTimeoutMs = 1500
+// a database that is away is told within 3 s: the first connection or answer that does not come ends the call
+const connectTimeoutMs = 2500
+const queryTimeoutMs = 2500
 const poolSize = 10
 const bodyLimit = 1024 * 1024
 const longestUrl = 8192
@@ -83,7 +94,7 @@ const contentSecurity = {
   'form-action': ["'self'"],
 }
 
-function newApp(settings: ServerSettings): FastifyInstance {
+function newApp(settings: ServerSettings, onEvent: (event: ServerEvent) => void): FastifyInstance {
   const { tls, basePath, trustedProxies } = settings
   const app = Fastify({
     bodyLimit,
@@ -95,6 +106,9 @@ function newApp(settings: ServerSettings): FastifyInstance {
     genReqId: () => randomUUID(),
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
     exposeHeadRoutes: false,
+    // an address that cannot be read reaches no route
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      answerError(error, request, reply, settings.erpPrefix, onEvent),
     return503OnClosing: true,
     forceCloseConnections: 'idle',
     ...(basePath ? { rewriteUrl: (request: { url?: string }) => withoutBase(request.url ?? '/', basePath) } : {}),
@@ -128,8 +142,29 @@ function namesOf(declared: Route | undefined, place: string): string[] {
   return Object.keys((schema as { shape?: object } | undefined)?.shape ?? {})
 }
 
+/** Whatever was thrown, as a problem; in the façade as its clients know it. */
+function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  erpPrefix: string,
+  onEvent: (event: ServerEvent) => void,
+): FastifyReply {
+  const { problem, retryAfter, isFault } = explain(error, request.id, (place) => namesOf(request.routeOptions.config?.route, place))
+  if (isFault)
+    onEvent({ type: 'request_failed', requestId: request.id, route: request.routeOptions.url ?? 'no route', error: error as Error })
+  if (retryAfter !== null) reply.header('retry-after', String(retryAfter))
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+  const isErp = request.url.startsWith(`${erpPrefix}/`)
+  return reply
+    .status(problem.status)
+    .type(isErp ? 'application/json' : 'application/problem+json')
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send(isErp ? { success: false, error: problem.detail, code: problem.code } : problem)
+}
+
 /** Body parser, errors, headers: what holds for every answer, also of routes that are not there. */
-function addManners(app: FastifyInstance, onEvent: (event: ServerEvent) => void): void {
+function addManners(app: FastifyInstance, erpPrefix: string, onEvent: (event: ServerEvent) => void): void {
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(createSerializerCompiler())
   app.removeAllContentTypeParsers()
@@ -144,21 +179,11 @@ function addManners(app: FastifyInstance, onEvent: (event: ServerEvent) => void)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (request.url.startsWith('/api')) reply.header('cache-control', 'no-store')
+    checkQuery(request.query)
     if (request.url.length > longestUrl)
       throw new TrunklineError('invalid_request', { field: 'url', problem: `is longer than ${longestUrl} characters` })
   })
-  app.setErrorHandler((error, request, reply) => {
-    const { problem, retryAfter, isFault } = explain(error, request.id, (place) => namesOf(request.routeOptions.config?.route, place))
-    if (isFault)
-      onEvent({ type: 'request_failed', requestId: request.id, route: request.routeOptions.url ?? 'no route', error: error as Error })
-    if (retryAfter !== null) reply.header('retry-after', String(retryAfter))
-    if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-    return reply
-      .status(problem.status)
-      .type('application/problem+json')
-      .serializer((body: unknown) => JSON.stringify(body))
-      .send(problem)
-  })
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, erpPrefix, onEvent))
 }
 
 /** What answers where no route is: 405 with the methods that are there, else 404. */
@@ -197,7 +222,19 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
     issuers: createIssuers(settings.auth.issuers),
     sessionMs: settings.auth.sessionHours * hour,
   })
-  return { trunkline, database, identity, keys, secret, settings, version, startedAt: new Date() }
+  return {
+    trunkline,
+    database,
+    identity,
+    keys,
+    secret,
+    schemas: createSchemas(trunkline),
+    metrics: createMetrics(trunkline),
+    backups: options.backups ?? null,
+    settings,
+    version,
+    startedAt: new Date(),
+  }
 }
 
 /**
@@ -206,8 +243,16 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { settings, onEvent = () => {} } = options
+  if (settings.auth.oidc && !settings.publicUrl) {
+    throw new TrunklineError('invalid_setting', {
+      field: 'server.publicUrl',
+      where: 'the settings',
+      received: 'not set',
+      allowed: 'the URL at which browsers reach this server, because server.auth.oidc is set',
+    })
+  }
   const onError = (error: Error) => onEvent({ type: 'database_error', where: 'api', error })
-  const app = newApp(settings)
+  const app = newApp(settings, onEvent)
   const service = await openService(options, onError)
   const minute = 60_000
   const { requestsPerMinute, loginsPerMinute, bulkPerMinute } = settings.limits
@@ -225,17 +270,27 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...oidcRoutes(service),
     ...jobRoutes(service),
     ...bulkRoutes(service),
+    ...failureRoutes(service),
+    ...notificationRoutes(service),
+    ...backupRoutes(service),
+    ...erpRoutes(service),
     ...queueRoutes(service),
     ...workerRoutes(service),
+    ...userRoutes(service),
+    ...apiKeyRoutes(service),
+    ...auditRoutes(service),
     ...systemRoutes(service),
   ]
-  addManners(app, onEvent)
+  addManners(app, settings.erpPrefix, onEvent)
   await app.register(cookie)
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentSecurity },
     frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
     strictTransportSecurity: settings.tls || settings.publicUrl?.startsWith('https:') ? { maxAge: 31_536_000 } : false,
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    service.metrics.answered(request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000)
   })
   await addDocs(app, service)
   for (const declared of routes) register(app, registrar, declared)

@@ -1,9 +1,16 @@
+import type { backup } from '@trunkline/contract/http'
 import type { Trunkline } from '@trunkline/engine'
 import type { Database } from '@trunkline/engine/postgres'
+import type { z } from 'zod'
 import type { Identity } from './door/identity.ts'
 import type { Secret } from './door/secret.ts'
 import type { SigningKeys } from './door/signing-keys.ts'
+import type { Metrics } from './metrics.ts'
+import type { Schemas } from './schemas.ts'
 import type { ServerSettings } from './settings.ts'
+
+/** Lists finished backups, newest first. */
+export type ListBackups = () => Promise<z.output<typeof backup>[]>
 
 /** What routes work with. */
 export interface Service {
@@ -12,6 +19,10 @@ export interface Service {
   readonly identity: Identity
   readonly keys: SigningKeys
   readonly secret: Secret
+  readonly schemas: Schemas
+  readonly metrics: Metrics
+  /** Finished backups, newest first; null where this server knows no storage. */
+  readonly backups: ListBackups | null
   readonly settings: ServerSettings
   readonly version: string
   readonly startedAt: Date

@@ -1,7 +1,10 @@
 import { primaryUrl, type Task } from '@trunkline/engine'
 import { backupCreate } from './backup-create.ts'
+import { backupDelete } from './backup-delete.ts'
 import { backupPrune } from './backup-prune.ts'
 import { backupRestore } from './backup-restore.ts'
+import { backupVerify } from './backup-verify.ts'
+import { bulkUpdate } from './bulk-update.ts'
 import type { TaskEnvironment } from './environment.ts'
 import { httpRequest } from './http-request.ts'
 import { maintenanceCleanup } from './maintenance-cleanup.ts'
@@ -19,7 +22,10 @@ type Build = (environment: TaskEnvironment) => Task
 const builders: readonly Build[] = [
   backupCreate,
   backupRestore,
+  backupVerify,
+  backupDelete,
   backupPrune,
+  bulkUpdate,
   sqlRun,
   shellRun,
   httpRequest,

@@ -1,6 +1,8 @@
+import { userInfo } from 'node:os'
 import type { Trunkline } from '@trunkline/engine'
+import { checkSchemaState, type Database, openDatabase } from '@trunkline/engine/postgres'
 import { type Command, InvalidArgumentError } from 'commander'
-import { connect } from './platform.ts'
+import { connect, databaseOptions } from './platform.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 /** Options that every verb has. */
@@ -32,6 +34,26 @@ export async function withTrunkline<T>(command: Command, work: (trunkline: Trunk
     return await work(trunkline, settings)
   } finally {
     await trunkline.close()
+  }
+}
+
+/** Runs `work` with the way to the database itself, and closes it. */
+export async function withDatabase<T>(command: Command, work: (database: Database) => Promise<T>): Promise<T> {
+  const database = openDatabase(await databaseOptions(settingsOf(command)))
+  try {
+    await checkSchemaState(database)
+    return await work(database)
+  } finally {
+    await database.close()
+  }
+}
+
+/** Who changes something by the command line, for the audit. */
+export function cliActor(): string {
+  try {
+    return `cli:${userInfo().username}`
+  } catch {
+    return 'cli'
   }
 }
 

@@ -1,14 +1,17 @@
 import { didYouMean, TrunklineError } from '@trunkline/contract'
 import { Command, CommanderError } from 'commander'
+import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
 import { changesCommand } from './commands/changes.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { enqueueCommand } from './commands/enqueue.ts'
 import { jobsCommand } from './commands/jobs.ts'
+import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { queuesCommand } from './commands/queues.ts'
 import { serverCommand } from './commands/server.ts'
 import { upCommand } from './commands/up.ts'
+import { usersCommand } from './commands/users.ts'
 import { workerCommand } from './commands/worker.ts'
 import { workersCommand } from './commands/workers.ts'
 import { version } from './platform.ts'
@@ -30,6 +33,7 @@ const misuse = new Set<string>([
   'invalid_run_at',
   'invalid_cursor',
   'query_too_broad',
+  'weak_password',
 ])
 
 function build(): Command {
@@ -54,6 +58,9 @@ function build(): Command {
     workersCommand,
     changesCommand,
     backupCommand,
+    usersCommand,
+    keysCommand,
+    auditCommand,
     doctorCommand,
   ])
     add(program)

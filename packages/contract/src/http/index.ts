@@ -1,10 +1,16 @@
 // The second front door, `@trunkline/contract/http`: one schema for each body and answer of the API. From these come validation,
 // OpenAPI and the types of clients.
+export * from './audit.ts'
 export * from './auth.ts'
+export * from './backups.ts'
+export * from './erp.ts'
+export * from './failures.ts'
 export * from './jobs.ts'
+export * from './notifications.ts'
 export * from './problem.ts'
 export * from './queues.ts'
 export * from './shapes.ts'
 export * from './system.ts'
 export type * from './types.ts'
+export * from './users.ts'
 export * from './workers.ts'

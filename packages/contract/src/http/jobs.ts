@@ -234,14 +234,51 @@ export const jobChanges = z
   .refine((changes) => Object.values(changes).some((value) => value !== undefined), 'at least one of priority, queue, runAt, tags')
   .meta({ id: 'JobChanges' })
 
-const jobIds = z.array(decimalId).min(1).max(1000)
+/** Which jobs are meant; all conditions hold together. */
+export const jobFilter = z
+  .strictObject({
+    state: z.enum(jobStates).optional(),
+    reason: z.enum([...pendingReasons, ...endReasons]).optional(),
+    task: name.optional(),
+    queue: name.optional(),
+    tags: tags.optional(),
+    args: z.record(text(200, 1), z.union([text(1000), z.number(), z.boolean()])).optional(),
+    createdAfter: time.optional(),
+    createdBefore: time.optional(),
+    fingerprint: z
+      .string()
+      .regex(/^[0-9a-f]{16}$/, '16 hexadecimal digits')
+      .optional(),
+  })
+  .refine((filter) => Object.values(filter).some((value) => value !== undefined), 'at least one condition')
+  .meta({ id: 'JobFilter' })
+
+const target = {
+  jobIds: z.array(decimalId).min(1).max(1000).optional(),
+  filter: jobFilter.optional(),
+  asOf: z
+    .string()
+    .max(200_000)
+    .optional()
+    .meta({ description: 'With filter: only jobs that were there at this place of the feed (asOf of a list)' }),
+  dryRun: z.boolean().default(false).meta({ description: 'Only count what would be touched, by state' }),
+}
+const oneTarget = (value: { jobIds?: unknown; filter?: unknown; asOf?: unknown }) =>
+  (value.jobIds === undefined) !== (value.filter === undefined) && (value.asOf === undefined || value.filter !== undefined)
+const oneTargetSaid = 'one of jobIds, filter; asOf only with filter'
 
 /** `POST /jobs/bulk/retry`, `/cancel`, `/delete`. */
-export const bulk = z.strictObject({ jobIds, dryRun: z.boolean().default(false) }).meta({ id: 'Bulk' })
+export const bulk = z.strictObject(target).refine(oneTarget, oneTargetSaid).meta({ id: 'Bulk' })
 /** `POST /jobs/bulk/rerun`. */
-export const bulkRerun = bulk.extend({ rerun: rerun.optional() }).meta({ id: 'BulkRerun' })
+export const bulkRerun = z
+  .strictObject({ ...target, rerun: rerun.optional() })
+  .refine(oneTarget, oneTargetSaid)
+  .meta({ id: 'BulkRerun' })
 /** `POST /jobs/bulk/update`. */
-export const bulkUpdate = bulk.extend({ changes: jobChanges }).meta({ id: 'BulkUpdate' })
+export const bulkUpdate = z
+  .strictObject({ ...target, changes: jobChanges })
+  .refine(oneTarget, oneTargetSaid)
+  .meta({ id: 'BulkUpdate' })
 
 /** Answer of a bulk call; of a dry run only the counts by state. */
 export const bulkAnswer = z
@@ -263,6 +300,44 @@ export const bulkAnswer = z
     ),
   })
   .meta({ id: 'BulkAnswer' })
+
+/** Above 1,000 jobs a bulk call is a job itself. */
+export const bulkStarted = z
+  .object({
+    dryRun: z.literal(false),
+    total: z.number(),
+    jobId: z.string().meta({ description: 'Follow this job; its results: GET /jobs/bulk/:id/results' }),
+  })
+  .meta({ id: 'BulkStarted' })
+
+/** `GET /jobs/bulk/:id/results`. */
+export const bulkResultQuery = z.strictObject({
+  cursor: z
+    .string()
+    .regex(/^\d{1,9}$/, 'the nextCursor of an earlier answer')
+    .optional(),
+  limit: limit(1000, 200),
+  ok: flag.optional(),
+})
+export const bulkResults = z
+  .object({
+    verb: z.string(),
+    by: z.string().nullable(),
+    done: z.number(),
+    total: z.number(),
+    createdAt: instant,
+    data: z.array(
+      z.object({
+        jobId: z.string(),
+        ok: z.boolean(),
+        answer: z.string().nullable(),
+        code: z.string().nullable(),
+        reason: z.string().nullable(),
+      }),
+    ),
+    nextCursor: z.string().nullable(),
+  })
+  .meta({ id: 'BulkResults' })
 
 /** `GET /jobs/stats`. */
 export const jobStats = z

@@ -43,8 +43,8 @@ export const flag = z.enum(['true', 'false']).transform((value) => value === 'tr
 export const repeated = <T extends z.ZodType<unknown, string>>(item: T) =>
   z.union([item.transform((value) => [value]), z.array(item).max(100)])
 
-/** Any JSON value. */
-export const json = z.json()
+/** Any JSON value; the parser of bodies and the engine have looked at it. */
+export const json = z.unknown().meta({ description: 'Any JSON value' })
 /** A JSON value in an answer: what was stored is not looked at again. */
 export const anything = z.unknown().meta({ description: 'Any JSON value' })
 

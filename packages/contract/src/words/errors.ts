@@ -190,6 +190,16 @@ export const errorTable = {
   route_not_found: { status: 404, sentence: 'there is no {received}', hint: 'See the list of routes: /api/docs.' },
   method_not_allowed: { status: 405, sentence: '{received} is not possible here; allowed: {allowed}', hint: 'Use one of those.' },
   task_not_found: { status: 404, sentence: 'there is no task "{received}"', hint: 'List them: GET /api/v1/tasks.' },
+  failure_not_found: {
+    status: 404,
+    sentence: 'there is no failed job of the cause {received}',
+    hint: 'List the causes: GET /api/v1/jobs/errors.',
+  },
+  notification_not_found: {
+    status: 404,
+    sentence: 'there is no notification {received}',
+    hint: 'List them: GET /api/v1/jobs/notifications.',
+  },
   // people and keys
   user_not_found: { status: 404, sentence: 'there is no user {received}', hint: 'List them: trunkline users.' },
   email_taken: { status: 409, sentence: 'there is a user {received} already', hint: 'Change that one, or choose another e-mail.' },

@@ -19,5 +19,7 @@ export const taskNeeds: Readonly<Record<string, { role?: Role; right?: Right }>>
   shell_run: { right: 'steps.shell' },
   backup_restore: { role: 'owner' },
   backup_prune: { role: 'admin' },
+  backup_delete: { role: 'admin' },
+  bulk_update: { role: 'admin' },
   maintenance_cleanup: { role: 'owner' },
 }

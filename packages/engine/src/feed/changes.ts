@@ -7,6 +7,7 @@ import { advance, type Cursor, cursorText, mostMissing, readCursor } from './cur
 
 const readStatement = statement(import.meta.url, 'read.sql')
 const newestStatement = statement(import.meta.url, 'newest.sql')
+const timeStatement = statement(import.meta.url, 'time.sql')
 const horizonStatement = statement(import.meta.url, 'horizon.sql')
 
 /** What happened: added, closed, given_up, recovered, cancelled, deleted, reopened, replaced, moved, tagged, promoted, feedback, queue. */
@@ -86,6 +87,19 @@ export async function readChanges(database: Database, { after, limit = 1000 }: C
   if (after === undefined) return { changes: [], cursor: cursorText(await fromNow(database)) }
   const { changes, cursor } = await readPage(database, readCursor(after), limit)
   return { changes: changes.map(({ after: _, ...change }) => change), cursor: cursorText(cursor) }
+}
+
+/**
+ * When the feed stood at a cursor: the time of its latest change then.
+ * @throws `invalid_cursor`, `cursor_expired` when the feed no longer reaches back
+ */
+export async function timeOfCursor(database: Database, cursor: string): Promise<Date> {
+  const { high } = readCursor(cursor)
+  const [row] = await database.run<{ at: Date | null; oldest: Date | null }>(timeStatement, [high])
+  if (row?.at) return row.at
+  // nothing was in the feed yet
+  if (high === 0 && row?.oldest) return new Date(row.oldest.getTime() - 1)
+  throw new TrunklineError('cursor_expired', { received: `number ${high}` })
 }
 
 /** Options of {@link followChanges}. */

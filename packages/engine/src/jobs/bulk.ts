@@ -88,7 +88,8 @@ async function select(
   return await selectIds(database, filter, limit)
 }
 
-async function verbFor(
+/** Checks the options of a verb, and answers how it is done to a part. */
+export async function verbFor(
   database: Database,
   names: Names,
   verb: BulkVerb,
@@ -121,7 +122,8 @@ async function verbFor(
   }
 }
 
-function unseen(id: string): JobAnswer {
+/** The answer of a job that the caller may not see. */
+export function unseen(id: string): JobAnswer {
   const { code, message, hint } = refusal('updated', id, 'gone')
   return { jobId: id, ok: false, code, reason: message, hint }
 }

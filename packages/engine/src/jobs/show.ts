@@ -9,6 +9,7 @@ import { type Within, withinJson } from './within.ts'
 
 const getStatement = statement(import.meta.url, 'get.sql')
 const visibleStatement = statement(import.meta.url, 'visible.sql')
+const tasksOfStatement = statement(import.meta.url, 'tasks-of.sql')
 const countsStatement = statement(import.meta.url, 'counts.sql')
 
 /** A job as people see it (CONTRACT section 3). Ids are decimal text, durations ms. */
@@ -102,6 +103,12 @@ export async function visibleIds(database: Database, ids: readonly string[], wit
   if (!within) return new Set(ids)
   const rows = await database.run<{ id: string }>(visibleStatement, [`{${ids.join(',')}}`, withinJson(within)], 'walk')
   return new Set(rows.map((row) => row.id))
+}
+
+/** The tasks of these jobs, each once. */
+export async function tasksOf(database: Database, ids: readonly string[], within: Within | null | undefined): Promise<string[]> {
+  const rows = await database.run<{ task: string }>(tasksOfStatement, [`{${ids.join(',')}}`, withinJson(within)], 'walk')
+  return rows.map((row) => row.task)
 }
 
 /** A page of jobs. */

@@ -12,6 +12,9 @@ import { forgetWorkers } from './forget-workers.ts'
 import { checkHealth, type HealthWarning } from './health.ts'
 import { createRetention, type Removed, type RetentionOptions } from './retention.ts'
 
+const chainAuditStatement = statement(import.meta.url, 'chain-audit.sql')
+const notifyEndedStatement = statement(import.meta.url, 'notify-ended.sql')
+const sweepWatchesStatement = statement(import.meta.url, 'sweep-watches.sql')
 const compactStatement = statement(import.meta.url, 'compact-stat.sql')
 const leaderStatement = statement(import.meta.url, 'leader.sql')
 const resignStatement = statement(import.meta.url, 'resign.sql')
@@ -27,6 +30,8 @@ export type KeeperEvent =
   | ({ type: 'retention' } & Removed)
   /** What endangers the queue now; told when it changes, an empty list when it is over. */
   | { type: 'health'; warnings: HealthWarning[] }
+  /** Where the chain of the audit stands, once a day: kept elsewhere, it proves later that nothing was cut off at the end. */
+  | { type: 'audit_anchor'; link: string; hash: string }
   | { type: 'database_error'; where: string; error: Error }
 
 /** Options of {@link createKeeper}. */
@@ -77,6 +82,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   const retention = createRetention(database, options.retention)
   let keysLookedTo = '-infinity'
   let told = ''
+  let anchorAt = 0
   let heardAt = performance.now()
   let trustBeatsAt = 0
 
@@ -87,6 +93,9 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     { name: 'counters', everyMs: 1000, dueAt: 0, run: rollUp },
     { name: 'cancellations', everyMs: 1000, dueAt: 0, run: sweepCancels },
     { name: 'pauses', everyMs: 500, dueAt: 0, run: () => endPauses(database).then(() => undefined) },
+    { name: 'audit', everyMs: 1000, dueAt: 0, run: chainAudit },
+    { name: 'notifications', everyMs: 1000, dueAt: 0, run: notifyEnded },
+    { name: 'watches', everyMs: 3_600_000, dueAt: 0, run: () => database.run(sweepWatchesStatement, []).then(() => undefined) },
     { name: 'keys', everyMs: 10_000, dueAt: 0, run: sweepKeys },
     { name: 'feed', everyMs: 60_000, dueAt: 0, run: trimFeed },
     { name: 'health', everyMs: 60_000, dueAt: 0, run: lookAtHealth },
@@ -114,6 +123,21 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
 
   async function sweepCancels(): Promise<undefined> {
     for (const [id, by] of await link.run(sweepCancelsStatement, [])) await cancel(database, id, by)
+  }
+
+  async function chainAudit(): Promise<number | undefined> {
+    const [row] = await database.run<{ n: number; link: string; hash: string }>(chainAuditStatement, [1000])
+    if (!row) return undefined
+    if (performance.now() >= anchorAt) {
+      onEvent?.({ type: 'audit_anchor', link: row.link, hash: row.hash })
+      anchorAt = performance.now() + 86_400_000
+    }
+    return row.n >= 1000 ? 0 : undefined
+  }
+
+  async function notifyEnded(): Promise<number | undefined> {
+    const [row] = await database.run<{ n: number }>(notifyEndedStatement, [1000], 'walk')
+    return row && row.n >= 1000 ? 0 : undefined
   }
 
   async function trimFeed(): Promise<number | undefined> {

@@ -1,4 +1,4 @@
-import { show, TrunklineError } from '@trunkline/contract'
+import { isTrunklineError, show, TrunklineError } from '@trunkline/contract'
 import pg from 'pg'
 import { checkPooler, detectPooler, type Pooler } from './pooler.ts'
 import { checkPrimary, connectToPrimary, connectWithin, type Servers, serversOf, whyNone } from './primary.js'
@@ -180,7 +180,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       failure = error as Error
       throw explain(error, schema)
     } finally {
-      client.release(failure)
+      // what was refused by ourselves leaves the connection whole; anything else may not
+      client.release(failure && isTrunklineError(failure) && !isTransient(failure) ? undefined : failure)
       if (failure && servers.urls.length > 1 && isTransient(failure)) retire(at)
     }
   }
@@ -220,7 +221,8 @@ export function openDatabase(options: DatabaseOptions): Database {
           await client.query('commit')
           return result
         } catch (error) {
-          await client.query('rollback').catch(() => {})
+          // a connection that does not answer would not answer this either, and is closed anyway
+          if (!isTransient(error)) await client.query('rollback').catch(() => {})
           throw error
         }
       })

@@ -5,6 +5,10 @@ import { checkPassword, hashPassword, randomPassword } from './passwords.ts'
 
 const byEmailStatement = statement(import.meta.url, 'find-account-by-email.sql')
 const byIdStatement = statement(import.meta.url, 'find-account-by-id.sql')
+const listStatement = statement(import.meta.url, 'list-accounts.sql')
+const lockOwnersStatement = statement(import.meta.url, 'lock-owners.sql')
+const updateStatement = statement(import.meta.url, 'update-account.sql')
+const deleteStatement = statement(import.meta.url, 'delete-account.sql')
 const insertStatement = statement(import.meta.url, 'insert-account.sql')
 const firstOwnerStatement = statement(import.meta.url, 'insert-first-owner.sql')
 const anyStatement = statement(import.meta.url, 'any-account.sql')
@@ -78,4 +82,41 @@ export async function addFirstOwner(
   const password = given.password === undefined ? randomPassword() : checkPassword(given.password, email)
   const [row] = await database.run<{ email: string }>(firstOwnerStatement, [email, await hashPassword(password)])
   return row ? { email, password: given.password === undefined ? password : null } : null
+}
+
+/** All users by e-mail. */
+export async function listAccounts(database: Database): Promise<Account[]> {
+  return await database.run<Account>(listStatement, [])
+}
+
+/** What may be changed of a user; what is left out stays. */
+export interface AccountChanges {
+  name?: string | null | undefined
+  password?: string | undefined
+  role?: Role | undefined
+  scopes?: Partial<Scopes> | undefined
+  rights?: readonly Right[] | undefined
+  isEnabled?: boolean | undefined
+}
+
+/** @throws `last_owner` where this user is the only owner who can log in. Within a transaction. */
+async function checkNotLast(database: Database, account: Account, on: Queryable): Promise<void> {
+  const owners = await database.run<{ id: string }>(lockOwnersStatement, [], on)
+  if (owners.length === 1 && owners[0]?.id === account.id) throw new TrunklineError('last_owner', { received: account.email })
+}
+
+/** Changes a user, within a transaction. @throws `last_owner`, `weak_password` */
+export async function updateAccount(database: Database, account: Account, changes: AccountChanges, on: Queryable): Promise<Account> {
+  const { name, password, role, scopes, rights, isEnabled } = changes
+  if ((role !== undefined && role !== 'owner') || isEnabled === false) await checkNotLast(database, account, on)
+  const hash = password === undefined ? null : await hashPassword(checkPassword(password, account.email))
+  const values = [account.id, name ?? null, name !== undefined, hash, role ?? null, scopes ? JSON.stringify(scopes) : null]
+  const [row] = await database.run<Account>(updateStatement, [...values, rights ? [...rights] : null, isEnabled ?? null], on)
+  return row as Account
+}
+
+/** Removes a user with sessions and keys, within a transaction; jobs and audit keep the name. @throws `last_owner` */
+export async function deleteAccount(database: Database, account: Account, on: Queryable): Promise<void> {
+  await checkNotLast(database, account, on)
+  await database.run(deleteStatement, [account.id], on)
 }

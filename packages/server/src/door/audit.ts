@@ -51,3 +51,59 @@ export function createRefusals(database: Database, onError: (error: Error) => vo
     await writeAudit(database, { ...entry, outcome: 'refused', after }).catch(onError)
   }
 }
+
+const listStatement = statement(import.meta.url, 'list-audit.sql')
+const verifyStatement = statement(import.meta.url, 'verify-audit.sql')
+
+/** A line of the audit, as it is shown. */
+export interface AuditLine {
+  no: string
+  at: Date
+  actor: string
+  how: string
+  action: string
+  target: string | null
+  outcome: 'done' | 'refused'
+  code: string | null
+  address: string | null
+  requestId: string | null
+  before: unknown
+  after: unknown
+}
+
+/** Which lines. */
+export interface AuditFilter {
+  limit?: number | undefined
+  /** Only lines below this number. */
+  before?: string | undefined
+  actor?: string | undefined
+  /** Such as `job.retry`; `job.*` = all that begin so. */
+  action?: string | undefined
+  target?: string | undefined
+  outcome?: 'done' | 'refused' | undefined
+  from?: string | undefined
+  to?: string | undefined
+}
+
+/** Lines of the audit, newest first. */
+export async function listAudit(database: Database, filter: AuditFilter = {}): Promise<AuditLine[]> {
+  const { limit = 50, before = null, actor = null, action, target = null, outcome = null, from = null, to = null } = filter
+  const literal = action?.replace(/[\\%_]/g, '\\$&')
+  const pattern = literal === undefined ? null : literal.endsWith('*') ? `${literal.slice(0, -1)}%` : literal
+  const rows = await database.run(listStatement, [before, limit, actor, pattern, target, outcome, from, to])
+  return rows.map(({ request_id: requestId, ...row }) => ({ ...row, requestId }))
+}
+
+/** What a check of the chain found. */
+export interface AuditVerdict {
+  /** Links that were looked at. */
+  links: number
+  /** Where it breaks, at most 100 places. */
+  bad: { link: string | null; auditNo: string | null; problem: string }[]
+}
+
+/** Checks the chain from its beginning. Reads everything: for administrators. */
+export async function verifyAudit(database: Database, anchor: { link: string; hash: string } | null = null): Promise<AuditVerdict> {
+  const [row] = await database.run<AuditVerdict>(verifyStatement, [anchor?.link ?? null, anchor?.hash ?? null])
+  return row as AuditVerdict
+}

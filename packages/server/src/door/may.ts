@@ -1,5 +1,5 @@
 import { didYouMean, isAtLeast, type Right, type Role, TrunklineError, taskNeeds } from '@trunkline/contract'
-import type { Trunkline } from '@trunkline/engine'
+import type { Trunkline, Within } from '@trunkline/engine'
 import { covers, mayUse, type Principal } from './principal.ts'
 
 /** @throws `forbidden` unless role and right are there */
@@ -43,4 +43,9 @@ export async function checkTarget(trunkline: Trunkline, principal: Principal, ta
     })
   }
   if (!mayUse(principal, queue ?? known.queue, task)) checkQueue(principal, queue ?? known.queue)
+}
+
+/** For what names many objects at once, whoever they belong to. @throws `forbidden` for callers with a scope */
+export function checkUnscoped(within: Within | null, what: string): void {
+  if (within) throw new TrunklineError('forbidden', { what, needed: 'a role without a scope', received: 'a scope' })
 }

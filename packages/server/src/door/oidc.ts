@@ -78,8 +78,12 @@ export function createOidc(database: Database, settings: OidcSettings, redirectU
       const tokens = await client.authorizationCodeGrant(config, new URL(redirectUri + search), checks).catch(() => {
         throw refuse('its answer does not belong to a login that was begun here')
       })
-      const claims = tokens.claims()
-      if (!claims) throw refuse('it sent no identity')
+      const identity = tokens.claims()
+      if (!identity) throw refuse('it sent no identity')
+      // some put little into the token and the rest behind an address of their own
+      const more =
+        typeof identity.email === 'string' ? {} : await client.fetchUserInfo(config, tokens.access_token, identity.sub).catch(() => ({}))
+      const claims = { ...more, ...identity }
       const account = await accountOf(claims)
       if (!account.is_enabled) throw refuse('you were switched off')
       if (!settings.roleClaim) return account

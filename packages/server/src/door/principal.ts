@@ -39,6 +39,17 @@ export function overlapOf(a: Scopes, b: Scopes): Scopes {
   return { queues: overlap(a.queues, b.queues), tasks: overlap(a.tasks, b.tasks), servers: overlap(a.servers, b.servers) }
 }
 
+function isCovered(inner: readonly string[] | null, outer: readonly string[] | null): boolean {
+  if (outer === null) return true
+  const by = (x: string) => (y: string) => (x.endsWith('*') ? y.endsWith('*') && x.startsWith(y.slice(0, -1)) : covers([y], x))
+  return inner?.every((x) => outer.some(by(x))) ?? false
+}
+
+/** Are all of `inner` part of `outer`? Nobody gives away more than they have. */
+export function isPartOf(inner: Scopes, outer: Scopes): boolean {
+  return isCovered(inner.queues, outer.queues) && isCovered(inner.tasks, outer.tasks) && isCovered(inner.servers, outer.servers)
+}
+
 /** The lower of two roles. */
 export function lowerRole(a: Role, b: Role): Role {
   return roles[Math.min(roles.indexOf(a), roles.indexOf(b))] ?? 'viewer'

@@ -26,8 +26,6 @@ export interface SigningKeys {
   sign(account: { id: string; generation: number }): Promise<{ token: string; expiresAt: Date }>
   /** @throws `unauthenticated` */
   verify(token: string): Promise<TokenClaims>
-  /** From now on a fresh key signs; with `revoke` all tokens of the old ones are refused. */
-  rotate(options?: { revoke?: boolean; tx?: Queryable }): Promise<void>
 }
 
 /** Options of {@link createSigningKeys}. */
@@ -77,13 +75,13 @@ export function createSigningKeys(database: Database, secret: Secret, options: S
     await reading
   }
 
-  async function add(tx?: Queryable): Promise<void> {
+  async function add(): Promise<void> {
     const pair = await generateKeyPair(algorithm, { extractable: true })
     const publicKey = await exportJWK(pair.publicKey)
     const kid = await calculateJwkThumbprint(publicKey)
     const sealed = secret.seal(JSON.stringify(await exportJWK(pair.privateKey)))
     const values = [kid, JSON.stringify(publicKey), sealed, keyLifetimeMs, keyLifetimeMs + lifetimeMs + day]
-    await database.run(insertStatement, values, tx)
+    await database.run(insertStatement, values)
   }
 
   async function signer(): Promise<Known & { privateKey: CryptoKey }> {
@@ -146,10 +144,13 @@ export function createSigningKeys(database: Database, secret: Secret, options: S
       }
       return { accountId: sub, generation: gen, jti, expiresAt: new Date(exp * 1000) }
     },
-    async rotate({ revoke = false, tx } = {}) {
-      await database.run(retireStatement, [revoke], tx)
-      await add(tx)
-      readAt = 0
-    },
   }
+}
+
+/**
+ * From now on a fresh key signs: servers make it with the next login, within 30 s.
+ * @param revoke refuse all tokens of the old keys as well: everybody logs in again
+ */
+export async function retireSigningKeys(database: Database, revoke: boolean, tx?: Queryable): Promise<void> {
+  await database.run(retireStatement, [revoke], tx)
 }

@@ -19,13 +19,22 @@ const noop = defineTask('faults.noop', { run: () => 'done' })
 const secret = 'a secret that both servers share, long enough'
 
 async function newServer(connectionString: string): Promise<{ server: Server; address: string }> {
-  const server = await createServer({ database: { connectionString }, settings: serverSettings.parse({ port: 0, secret }), dataDir, version: 'test' })
+  const server = await createServer({
+    database: { connectionString },
+    settings: serverSettings.parse({ port: 0, secret }),
+    dataDir,
+    version: 'test',
+  })
   return { server, address: await server.start() }
 }
 
 const one = await newServer(proxy.through(db.url))
 const two = await newServer(db.url)
-const account = await addAccount(two.server.service.database, { email: 'admin@example.com', password: 'correct-horse-battery-9', role: 'admin' })
+const account = await addAccount(two.server.service.database, {
+  email: 'admin@example.com',
+  password: 'correct-horse-battery-9',
+  role: 'admin',
+})
 const { token } = await two.server.service.identity.token(account)
 const worker = await trunkline.work([noop], { pollMs: 20 })
 const sockets: Socket[] = []
@@ -101,7 +110,8 @@ test('a client that stops reading is cut at a megabyte; the others hear on', asy
   )
   const frame = (text: string) => {
     const body = Buffer.from(text)
-    const head = body.length < 126 ? Buffer.from([0x81, 0x80 | body.length]) : Buffer.from([0x81, 0xfe, body.length >> 8, body.length & 255])
+    const head =
+      body.length < 126 ? Buffer.from([0x81, 0x80 | body.length]) : Buffer.from([0x81, 0xfe, body.length >> 8, body.length & 255])
     return Buffer.concat([head, Buffer.alloc(4), body])
   }
   let heard = ''

@@ -1,7 +1,8 @@
 import { TrunklineError } from '@trunkline/contract'
-import { done, loggedIn, login, me, type user } from '@trunkline/contract/http'
+import { done, loggedIn, login, me, newPassword, type user } from '@trunkline/contract/http'
 import type { z } from 'zod'
-import { type Account, findById } from '../door/accounts.ts'
+import { type Account, findByEmail, findById, updateAccount } from '../door/accounts.ts'
+import { isPassword } from '../door/passwords.ts'
 import { readScopes } from '../door/principal.ts'
 import { type Route, route } from '../route.ts'
 import type { Service } from '../service.ts'
@@ -67,6 +68,28 @@ export function authRoutes({ identity, database, settings }: Service): Route[] {
         await identity.logout(call.principal)
         await call.changed(call.principal.subject)
         call.reply.clearCookie(sessionCookie, cookieOptions)
+        return { ok: true }
+      },
+    }),
+    route({
+      method: 'POST',
+      url: '/auth/password',
+      summary: 'Choose a new password of one’s own; all tokens and sessions end',
+      tag: 'auth',
+      access: { role: 'signed-in', object: 'self' },
+      action: 'auth.password',
+      limit: 'login',
+      body: newPassword,
+      answers: { 200: done },
+      async run(call) {
+        const { accountId, how } = call.principal
+        const mine = accountId === null || how === 'key' ? null : await findById(database, accountId)
+        if (!mine)
+          throw new TrunklineError('forbidden', { what: 'a new password', needed: 'a login with e-mail and password', received: how })
+        const account = await findByEmail(database, mine.email)
+        if (!(await isPassword(call.body.current, account?.password ?? null))) throw new TrunklineError('login_failed', {})
+        await call.change(`user:${mine.email}`, ({ tx }) => updateAccount(database, mine, { password: call.body.next }, tx))
+        identity.forget()
         return { ok: true }
       },
     }),

@@ -16,24 +16,42 @@ import {
   jobStatus,
   jobTimeline,
   jobWhy,
+  type logLine,
   logList,
   logQuery,
   newJob,
   rerun,
 } from '@trunkline/contract/http'
-import type { JobView, LogEntry, TransactionVerbs } from '@trunkline/engine'
+import type { EnqueueOptions, JobView, LogEntry, TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
-import { checkQueue, checkTarget, checkTask } from '../door/may.ts'
+import { idempotencyKeyOf } from '../door/idempotency.ts'
+import { checkQueue, checkTarget, checkTask, checkUnscoped } from '../door/may.ts'
+import { watchJob } from '../door/notifications.ts'
 import { covers, maySeeData, type Principal } from '../door/principal.ts'
+import { redact, redactText, visibleText } from '../door/redact.ts'
+import { apiPrefix } from '../prefix.ts'
 import { type Call, type Route, route } from '../route.ts'
+import type { Schemas } from '../schemas.ts'
 import type { Service } from '../service.ts'
 
 const jobPath = z.strictObject({ id: decimalId })
 const iso = (time: Date | null) => time?.toISOString() ?? null
 
-/** A job as the API shows it: payload and result only where they were asked for and may be seen. */
-export function jobAnswer(view: JobView, principal: Principal, withData = false): JobAnswer {
-  const { payload, result, createdAt, runAt, startedAt, finishedAt, ...rest } = view
+/** A failure without secrets. */
+export function errorAnswer(error: JobView['error']): JobAnswer['error'] {
+  if (!error) return null
+  const { stack, hint } = error
+  return {
+    ...error,
+    message: redactText(error.message),
+    ...(stack === undefined ? {} : { stack: redactText(stack) }),
+    ...(hint === undefined ? {} : { hint: redactText(hint) }),
+  }
+}
+
+/** A job as the API shows it, without payload and result. */
+export function jobAnswer(view: JobView): JobAnswer {
+  const { payload: _, result: __, createdAt, runAt, startedAt, finishedAt, error, ...rest } = view
   return {
     ...rest,
     createdAt: createdAt.toISOString(),
@@ -44,8 +62,14 @@ export function jobAnswer(view: JobView, principal: Principal, withData = false)
     templateId: null,
     flowId: null,
     dependsOn: [],
-    ...(withData && maySeeData(principal, view) ? { payload, result } : {}),
+    error: errorAnswer(error),
   }
+}
+
+/** Payload and result where the caller may see them, without their secrets. */
+export async function jobData(view: JobView, principal: Principal, schemas: Schemas): Promise<{ payload?: unknown; result?: unknown }> {
+  if (!maySeeData(principal, view)) return {}
+  return { payload: redact(view.payload, await schemas.of(view.task)), result: redact(view.result) }
 }
 
 /** What the audit keeps of a job. */
@@ -58,37 +82,44 @@ export function said<T extends object>(options: T): { [K in keyof T]: Exclude<T[
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
 }
 
-/** @throws `invalid_option` unless the header can be a key */
-function idempotencyKeyOf({ request, principal }: Call): string | undefined {
-  const key = request.headers['idempotency-key']
-  if (key === undefined) return undefined
-  if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key)) {
-    throw new TrunklineError('invalid_option', {
-      field: 'Idempotency-Key',
-      received: show(key),
-      allowed: '1 to 200 visible ASCII characters',
+function logText({ at, attempt, level, stage, message, context }: z.output<typeof logLine>): string {
+  const facts = context === null ? '' : ` ${JSON.stringify(context)}`
+  const where = stage === null ? '' : `[${stage}] `
+  return `${visibleText(`${at} #${attempt} ${level.padEnd(5)} ${where}${message}${facts}`)}\n`
+}
+
+function logAnswer(line: LogEntry): z.output<typeof logLine> {
+  return { ...line, at: line.at.toISOString(), message: redactText(line.message), context: redact(line.context ?? null) }
+}
+
+/** Makes a job of whoever calls, with its line in the audit; they hear of its end. */
+export function makeJob({ database, settings }: Service) {
+  return async (call: Call, task: string, payload: unknown, options: EnqueueOptions): Promise<z.output<typeof enqueued>> =>
+    await call.change('job', async (verbs, note) => {
+      const key = idempotencyKeyOf(call.request)
+      const { subject } = call.principal
+      // of one caller: a key that somebody else chose as well must not answer their job
+      const keyed = key === undefined ? {} : { idempotencyKey: `${subject} ${key}` }
+      const given = { ...options, ...keyed, createdBy: subject }
+      const { id, made } = await verbs.enqueue(task, payload, given)
+      const view = await verbs.get(id)
+      if (made === 'new') await watchJob(database, call.principal, id, verbs.tx)
+      note.target = `job:${id}`
+      note.after = { ...jobNote(view), made }
+      call.reply.status(202).header('location', `${settings.basePath}${apiPrefix}/jobs/${id}`)
+      return { ...jobAnswer(view), made }
     })
-  }
-  // of one caller: a key that somebody else chose as well must not answer their job
-  return `${principal.subject} ${key}`
 }
-
-function logText(line: LogEntry): string {
-  const context = line.context === null || line.context === undefined ? '' : ` ${JSON.stringify(line.context)}`
-  return `${line.at.toISOString()} #${line.attempt} ${line.level.padEnd(5)} ${line.stage ? `[${line.stage}] ` : ''}${line.message}${context}`
-    .replaceAll('\n', '\n  ')
-    .concat('\n')
-}
-
-const logAnswer = (line: LogEntry) => ({ ...line, at: line.at.toISOString(), context: line.context ?? null })
 
 /** Jobs: making, looking, steering. */
-export function jobRoutes({ trunkline }: Service): Route[] {
+export function jobRoutes(service: Service): Route[] {
+  const { trunkline, schemas, database, settings } = service
+  const make = makeJob(service)
   /** The whole log, page by page: no log is too long for the memory. */
   async function* wholeLog(id: string, format: 'text' | 'jsonl', filter: object): AsyncGenerator<string> {
     for (let after = '0'; ; ) {
       const lines = await trunkline.logs(id, { ...filter, after, limit: 1000 })
-      for (const line of lines) yield format === 'text' ? logText(line) : `${JSON.stringify(logAnswer(line))}\n`
+      for (const line of lines) yield format === 'text' ? logText(logAnswer(line)) : `${JSON.stringify(logAnswer(line))}\n`
       const last = lines.at(-1)
       if (!last || lines.length < 1000) return
       after = last.no
@@ -106,7 +137,7 @@ export function jobRoutes({ trunkline }: Service): Route[] {
         await verb(verbs, id, call, before)
         const after = await verbs.get(id)
         note.after = jobNote(after)
-        return jobAnswer(after, call.principal)
+        return jobAnswer(after)
       })
     }
 
@@ -123,23 +154,8 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       async run(call) {
         const { task, payload = null, delayMs, timeoutMs, uniqueWindowMs, uniqueMaxWaitMs, ...rest } = call.body
         await checkTarget(trunkline, call.principal, task, rest.queue)
-        const options = said({
-          ...rest,
-          delay: delayMs,
-          timeout: timeoutMs,
-          uniqueWindow: uniqueWindowMs,
-          uniqueMaxWait: uniqueMaxWaitMs,
-          idempotencyKey: idempotencyKeyOf(call),
-          createdBy: call.principal.subject,
-        })
-        return await call.change('job', async (verbs, note) => {
-          const { id, made } = await verbs.enqueue(task, payload, options)
-          const view = await verbs.get(id)
-          note.target = `job:${id}`
-          note.after = { ...jobNote(view), made }
-          call.reply.status(202).header('location', `${call.request.routeOptions.url}/${id}`)
-          return { ...jobAnswer(view, call.principal), made }
-        })
+        const durations = { delay: delayMs, timeout: timeoutMs, uniqueWindow: uniqueWindowMs, uniqueMaxWait: uniqueMaxWaitMs }
+        return await make(call, task, payload, said({ ...rest, ...durations }))
       },
     }),
     route({
@@ -163,7 +179,9 @@ export function jobRoutes({ trunkline }: Service): Route[] {
         const found = await trunkline.list({ ...said(filter), limit, within, ...(cursor === undefined ? {} : { before: cursor }) })
         const last = found.at(-1)
         return {
-          data: found.map((view) => jobAnswer(view, principal, includeData)),
+          data: await Promise.all(
+            found.map(async (view) => ({ ...jobAnswer(view), ...(includeData ? await jobData(view, principal, schemas) : {}) })),
+          ),
           nextCursor: last && found.length === limit && filter.state !== 'pending' ? last.id : null,
           asOf,
           totalIsEstimate: false,
@@ -205,8 +223,7 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       answers: { 200: eventList },
       async run({ query: { after, limit }, within }) {
         // a change names many jobs at once, whoever they belong to
-        if (within)
-          throw new TrunklineError('forbidden', { what: 'the change feed', needed: 'a role without a scope', received: 'a scope' })
+        checkUnscoped(within, 'the change feed')
         const { changes, cursor } = await trunkline.changes({ limit, ...(after === undefined ? {} : { after }) })
         return { data: changes.map(({ no, at, kind, body }) => ({ seq: no, at: at.toISOString(), kind, body })), cursor }
       },
@@ -220,8 +237,10 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       params: jobPath,
       query: includeData,
       answers: { 200: job },
-      run: async ({ params, query, principal, within }) =>
-        jobAnswer(await trunkline.get(params.id, { within }), principal, query.includeData),
+      async run({ params, query, principal, within }) {
+        const view = await trunkline.get(params.id, { within })
+        return { ...jobAnswer(view), ...(query.includeData ? await jobData(view, principal, schemas) : {}) }
+      },
     }),
     route({
       method: 'GET',
@@ -231,7 +250,7 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       access: { role: 'viewer', object: 'job' },
       params: jobPath,
       answers: { 200: jobStatus },
-      run: async ({ params, principal, within }) => jobAnswer(await trunkline.get(params.id, { within }), principal),
+      run: async ({ params, within }) => jobAnswer(await trunkline.get(params.id, { within })),
     }),
     route({
       method: 'GET',
@@ -271,7 +290,12 @@ export function jobRoutes({ trunkline }: Service): Route[] {
         const { jobId, attempts, transitions } = await trunkline.timeline(params.id, { within })
         return {
           jobId,
-          attempts: attempts.map((a) => ({ ...a, startedAt: iso(a.startedAt), finishedAt: iso(a.finishedAt) })),
+          attempts: attempts.map((a) => ({
+            ...a,
+            error: errorAnswer(a.error),
+            startedAt: iso(a.startedAt),
+            finishedAt: iso(a.finishedAt),
+          })),
           transitions: transitions.map((t) => ({ ...t, at: t.at.toISOString() })),
         }
       },
@@ -286,7 +310,8 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       answers: { 200: jobWhy },
       async run({ params: { id }, within }) {
         await trunkline.get(id, { within })
-        return await trunkline.why(id)
+        const { sentence, note, ...rest } = await trunkline.why(id)
+        return { ...rest, sentence: redactText(sentence), ...(note ? { note: redactText(note) } : {}) }
       },
     }),
     route({
@@ -301,6 +326,7 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       run: steer(async (verbs, id, { principal }, { task }) => {
         checkTask(principal, task)
         await verbs.retry(id)
+        await watchJob(database, principal, id, verbs.tx)
       }),
     }),
     route({
@@ -327,6 +353,7 @@ export function jobRoutes({ trunkline }: Service): Route[] {
       tag: 'jobs',
       access: { role: 'operator', object: 'job' },
       action: 'job.rerun',
+      once: true,
       params: jobPath,
       body: rerun,
       answers: { 202: job },
@@ -338,9 +365,10 @@ export function jobRoutes({ trunkline }: Service): Route[] {
         return await call.change(`job:${id}`, async (verbs, note) => {
           const newId = await verbs.rerun(id, said({ ...rest, delay: delayMs, createdBy: call.principal.subject }))
           const view = await verbs.get(newId)
+          await watchJob(database, call.principal, newId, verbs.tx)
           note.after = { ...jobNote(view), id: newId }
-          call.reply.status(202).header('location', (call.request.routeOptions.url ?? '').replace(':id/rerun', newId))
-          return jobAnswer(view, call.principal)
+          call.reply.status(202).header('location', `${settings.basePath}${apiPrefix}/jobs/${newId}`)
+          return jobAnswer(view)
         })
       },
     }),

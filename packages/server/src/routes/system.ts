@@ -2,15 +2,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { health, system } from '@trunkline/contract/http'
 import { schemaState, serverFacts } from '@trunkline/engine/postgres'
 import { z } from 'zod'
-import { createMetrics } from '../metrics.ts'
 import { type Route, route } from '../route.ts'
 import type { Service } from '../service.ts'
 
 /** Is the process well, is the database there, what endangers the queue; figures for Prometheus. */
-export function systemRoutes({ trunkline, database, version, startedAt }: Service): Route[] {
+export function systemRoutes({ trunkline, database, metrics, version, startedAt }: Service): Route[] {
   const delay = monitorEventLoopDelay({ resolution: 20 })
   delay.enable()
-  const metrics = createMetrics(trunkline)
   return [
     route({
       method: 'GET',

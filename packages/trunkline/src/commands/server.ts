@@ -1,8 +1,9 @@
 import type { Server } from '@trunkline/server'
+import { listBackups } from '@trunkline/tasks'
 import type { Command } from 'commander'
 import { interruption, settingsOf } from '../command.ts'
 import { narrator } from '../narrate.ts'
-import { connect, databaseOptions, keeperOptions, version } from '../platform.ts'
+import { backupStorage, connect, databaseOptions, keeperOptions, version } from '../platform.ts'
 import type { Settings } from '../settings.ts'
 import { onSupervisorGone, reportReady } from '../supervisor.ts'
 import { welcomeFirstOwner } from '../welcome.ts'
@@ -40,6 +41,7 @@ async function openServer(settings: Settings, say: ReturnType<typeof narrator>):
     dataDir: settings.dataDir,
     version,
     allowUnsafe: settings.allowUnsafe,
+    backups: () => listBackups(backupStorage(settings)),
     onEvent: say,
   })
 }

@@ -1,0 +1,36 @@
+import { z } from 'zod'
+import { flag, instant, limit } from './shapes.ts'
+
+/** `GET /jobs/notifications`. */
+export const notificationQuery = z.strictObject({ unread: flag.default(false), limit: limit(200) })
+
+/** A line of the inbox. */
+export const notification = z
+  .object({
+    id: z.string(),
+    jobId: z.string().nullable(),
+    kind: z.string(),
+    title: z.string(),
+    message: z.string(),
+    isRead: z.boolean(),
+    createdAt: instant,
+  })
+  .meta({ id: 'Notification' })
+
+export const notificationList = z
+  .object({
+    data: z.array(notification),
+    nextCursor: z.null(),
+    asOf: z.string(),
+    total: z.number(),
+    totalIsEstimate: z.literal(false),
+    unread: z.number(),
+  })
+  .meta({ id: 'NotificationList' })
+
+/** `PUT /jobs/notifications/preferences`. */
+export const notificationPreferences = z
+  .strictObject({ jobs: z.enum(['all', 'failed', 'none']).meta({ description: 'Which ends of one’s own jobs are told' }) })
+  .meta({ id: 'NotificationPreferences' })
+
+export const readCount = z.object({ read: z.number() })

@@ -1,0 +1,3 @@
+-- Keeps the frozen selection of a bulk action.
+-- $1 verb text  $2 options jsonb  $3 within jsonb or null  $4 by whom text or null  $5 ids int8[]
+insert into trunkline.bulk_run(verb, options, within, by_whom, ids) values ($1, $2, $3, $4, $5::bigint[]) returning id::text

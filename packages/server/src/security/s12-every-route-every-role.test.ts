@@ -1,0 +1,268 @@
+import { randomUUID } from 'node:crypto'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { isAtLeast, type Role, roles } from '@trunkline/contract'
+import { defineTask, type Trunkline } from '@trunkline/engine'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Caller, serverScene } from '../../../../test/support/server-scene.ts'
+import { addAccount } from '../door/accounts.ts'
+import { addApiKey } from '../door/api-keys.ts'
+import { register } from '../register.ts'
+import type { Route } from '../route.ts'
+
+// every route × every role × own and foreign object, made from the route table itself: a route that has no row here fails
+
+const scene = await serverScene()
+const { db, server } = scene
+const { database } = server.service
+const task = (name: string, queue: string) => defineTask(name, { queue, run: () => null })
+const mine = { queue: 'mine', task: 'mine.run' }
+const theirs = { queue: 'theirs', task: 'theirs.run' }
+type Side = typeof mine
+
+/** What a row may use: fresh objects on one side. */
+interface World {
+  side: Side
+  /** A job that waits for tomorrow. */
+  waiting(): Promise<string>
+  /** A job that was cancelled. */
+  ended(): Promise<string>
+}
+
+interface Request {
+  url: string
+  body?: unknown
+}
+
+const inAnHour = { delay: '1h' }
+
+function worldOf(at: Trunkline, side: Side): World {
+  const waiting = async () => (await at.enqueue(side.task, { n: 1 }, inAnHour)).id
+  return {
+    side,
+    waiting,
+    async ended() {
+      const id = await waiting()
+      await at.cancel(id)
+      return id
+    },
+  }
+}
+
+const byId =
+  (suffix = '', body?: unknown) =>
+  async (w: World) => ({ url: `/jobs/${await w.waiting()}${suffix}`, ...(body ? { body } : {}) })
+const plain = (url: string, body?: unknown) => async (): Promise<Request> => ({ url, ...(body === undefined ? {} : { body }) })
+const fingerprint = 'abcdef0123456789'
+
+async function failed(w: World): Promise<void> {
+  const id = await w.ended()
+  await db.rows(
+    `update trunkline.outcome set status = 3, error = jsonb_build_object('message', 'x', 'fingerprint', $2::text) where id = $1`,
+    [id, fingerprint],
+  )
+}
+
+const user = async (): Promise<string> => {
+  const email = `${randomUUID()}@example.com`
+  return (await addAccount(database, { email, password: null, role: 'viewer' })).id
+}
+const key = async (): Promise<string> => (await addApiKey(database, { name: 'k', accountId: await user(), role: 'viewer' })).prefix
+
+const rows: Record<string, (w: World) => Promise<Request>> = {
+  'POST /auth/login': plain('/auth/login', { email: 'nobody@example.com', password: 'x' }),
+  'POST /auth/logout': plain('/auth/logout'),
+  'POST /auth/password': plain('/auth/password', { current: 'wrong', next: 'correct-horse-battery-10' }),
+  'GET /auth/me': plain('/auth/me'),
+  'GET /auth/oidc/start': plain('/auth/oidc/start'),
+  'GET /auth/oidc/callback': plain('/auth/oidc/callback'),
+  'POST /jobs': async ({ side }) => ({ url: '/jobs', body: { task: side.task, delayMs: 3_600_000 } }),
+  'GET /jobs': plain('/jobs'),
+  'GET /jobs/stats': plain('/jobs/stats'),
+  'GET /jobs/events': plain('/jobs/events?after=0'),
+  'GET /jobs/:id': byId(),
+  'GET /jobs/:id/status': byId('/status'),
+  'GET /jobs/:id/logs': byId('/logs'),
+  'GET /jobs/:id/timeline': byId('/timeline'),
+  'GET /jobs/:id/why': byId('/why'),
+  'POST /jobs/:id/retry': async (w) => ({ url: `/jobs/${await w.ended()}/retry` }),
+  'POST /jobs/:id/cancel': byId('/cancel'),
+  'POST /jobs/:id/rerun': async (w) => ({ url: `/jobs/${await w.ended()}/rerun` }),
+  'POST /jobs/:id/promote': byId('/promote'),
+  'PATCH /jobs/:id': byId('', { priority: 3 }),
+  'DELETE /jobs/:id': byId(),
+  'POST /jobs/bulk/retry': async (w) => ({ url: '/jobs/bulk/retry', body: { jobIds: [await w.ended()] } }),
+  'POST /jobs/bulk/cancel': async (w) => ({ url: '/jobs/bulk/cancel', body: { jobIds: [await w.waiting()] } }),
+  'POST /jobs/bulk/rerun': async (w) => ({ url: '/jobs/bulk/rerun', body: { jobIds: [await w.ended()] } }),
+  'POST /jobs/bulk/update': async (w) => ({ url: '/jobs/bulk/update', body: { jobIds: [await w.waiting()], changes: { priority: 1 } } }),
+  'POST /jobs/bulk/delete': async (w) => ({ url: '/jobs/bulk/delete', body: { jobIds: [await w.waiting()] } }),
+  'GET /jobs/bulk/:id/results': async (w) => {
+    const id = await w.waiting()
+    await db.rows(`insert into trunkline.bulk_run(job_id, verb, ids) values ($1, 'cancel', '{1}')`, [id])
+    return { url: `/jobs/bulk/${id}/results` }
+  },
+  'GET /jobs/errors': plain('/jobs/errors'),
+  'PATCH /jobs/errors/:fingerprint': async (w) => {
+    await failed(w)
+    return { url: `/jobs/errors/${fingerprint}`, body: { state: 'ongoing' } }
+  },
+  'POST /jobs/errors/:fingerprint/retry': async (w) => {
+    await failed(w)
+    return { url: `/jobs/errors/${fingerprint}/retry` }
+  },
+  'GET /jobs/notifications': plain('/jobs/notifications'),
+  'POST /jobs/notifications/:id/read': plain(`/jobs/notifications/${randomUUID()}/read`),
+  'POST /jobs/notifications/read-all': plain('/jobs/notifications/read-all'),
+  'PUT /jobs/notifications/preferences': plain('/jobs/notifications/preferences', { jobs: 'failed' }),
+  'GET /backups': plain('/backups'),
+  'POST /backups': plain('/backups', {}),
+  'POST /backups/:filename/verify': plain('/backups/a.dump/verify'),
+  'POST /backups/:filename/restore': plain('/backups/a.dump/restore', { database: 'restored' }),
+  'DELETE /backups/:filename': plain('/backups/a.dump'),
+  'GET /queues': plain('/queues'),
+  'GET /queues/:queue': async ({ side }) => ({ url: `/queues/${side.queue}` }),
+  'POST /queues/:queue/pause': async ({ side }) => ({ url: `/queues/${side.queue}/pause`, body: { forMs: 1 } }),
+  'POST /queues/:queue/resume': async ({ side }) => ({ url: `/queues/${side.queue}/resume` }),
+  'GET /workers': plain('/workers'),
+  'POST /workers/start': plain('/workers/start', {}),
+  'POST /workers/:id/stop': plain('/workers/999999/stop'),
+  'POST /workers/cleanup': plain('/workers/cleanup', {}),
+  'GET /tasks': plain('/tasks'),
+  'GET /tasks/:task': async ({ side }) => ({ url: `/tasks/${side.task}` }),
+  'GET /users': plain('/users'),
+  'POST /users': async () => ({ url: '/users', body: { email: `${randomUUID()}@example.com`, role: 'viewer' } }),
+  'GET /users/:id': async () => ({ url: `/users/${await user()}` }),
+  'PATCH /users/:id': async () => ({ url: `/users/${await user()}`, body: { name: 'Anna' } }),
+  'DELETE /users/:id': async () => ({ url: `/users/${await user()}` }),
+  'GET /api-keys': plain('/api-keys'),
+  'POST /api-keys': plain('/api-keys', { name: 'mine' }),
+  'DELETE /api-keys/:id': async () => ({ url: `/api-keys/${await key()}` }),
+  'GET /audit': plain('/audit'),
+  'GET /audit/verify': plain('/audit/verify'),
+  'GET /system': plain('/system'),
+  'GET /healthz': plain('/healthz'),
+  'GET /readyz': plain('/readyz'),
+  'GET /metrics': plain('/metrics'),
+  'POST /api/erp/backups/create': plain('/api/erp/backups/create', {}),
+  'GET /api/erp/jobs': plain('/api/erp/jobs'),
+  'GET /api/erp/jobs/stats': plain('/api/erp/jobs/stats'),
+  'GET /api/erp/jobs/notifications': plain('/api/erp/jobs/notifications'),
+  'POST /api/erp/jobs/notifications/:id/read': plain(`/api/erp/jobs/notifications/${randomUUID()}/read`),
+  'GET /api/erp/jobs/:id': async (w) => ({ url: `/api/erp/jobs/${await w.waiting()}` }),
+  'GET /api/erp/jobs/:id/status': async (w) => ({ url: `/api/erp/jobs/${await w.waiting()}/status` }),
+}
+
+/** What a call with a sufficient role answers where that is no success: the row says nothing that could succeed. */
+const otherwise: Record<string, number> = {
+  'POST /auth/login': 401,
+  'POST /auth/password': 401,
+  'GET /auth/oidc/start': 404,
+  'GET /auth/oidc/callback': 404,
+  'POST /jobs/notifications/:id/read': 404,
+  'POST /api/erp/jobs/notifications/:id/read': 404,
+  'POST /workers/start': 409,
+  'POST /workers/:id/stop': 404,
+}
+
+/** One's own keys only, unless administrator. */
+const exceptions: Record<string, (role: Role) => number | undefined> = {
+  'DELETE /api-keys/:id': (role) => (isAtLeast(role, 'admin') ? undefined : 404),
+}
+
+const keyOf = ({ method, url }: Route) => `${method} ${url}`
+const people = new Map<Role, Caller>()
+const scoped = new Map<Role, Caller>()
+const worker = await db.connect()
+const own = worldOf(worker, mine)
+const foreign = worldOf(worker, theirs)
+
+beforeAll(async () => {
+  await worker.work([
+    task(mine.task, mine.queue),
+    task(theirs.task, theirs.queue),
+    task('backup_create', 'mine'),
+    task('backup_verify', 'mine'),
+    task('backup_restore', 'mine'),
+    task('backup_delete', 'mine'),
+  ])
+  for (const role of roles) {
+    people.set(role, await scene.user(role))
+    scoped.set(role, await scene.user(role, { scopes: { queues: [mine.queue], tasks: ['mine.*', 'backup_*'] } }))
+  }
+})
+
+const unscopedOnly = new Set(['GET /jobs/events', 'GET /audit', 'GET /audit/verify'])
+
+describe.each(server.routes.map((route) => [keyOf(route), route] as const))('%s', (name, route) => {
+  const { access } = route
+  const row = rows[name] as (w: World) => Promise<Request>
+
+  async function ask(caller: Caller, world: World) {
+    const { url, body } = await row(world)
+    return await caller(route.method, url, body)
+  }
+
+  test('without credentials', async () => {
+    const { status } = await ask(scene.anybody, own)
+    const open = access.role === 'anyone' || access.role === 'local'
+    if (open) expect(status).toBe(otherwise[name] ?? 200)
+    else expect(status).toBe(401)
+  })
+
+  test.each(roles)('as %s', async (role) => {
+    // a logout ends the token: everybody brings their own
+    const caller = name === 'POST /auth/logout' ? await scene.user(role) : (people.get(role) as Caller)
+    const { status, body } = await ask(caller, foreign)
+    const needed = access.role === 'anyone' || access.role === 'local' || access.role === 'signed-in' ? 'viewer' : access.role
+    if (!isAtLeast(role, needed)) expect({ status, code: body.code }).toEqual({ status: 403, code: 'forbidden' })
+    else {
+      const special = exceptions[name]?.(role) ?? otherwise[name]
+      if (special) expect(status, JSON.stringify(body)).toBe(special)
+      else expect(status, JSON.stringify(body)).toBeLessThan(300)
+    }
+  })
+
+  test('with a scope: own objects as without, foreign ones are not there', async () => {
+    const role = access.role === 'anyone' || access.role === 'local' || access.role === 'signed-in' ? 'viewer' : access.role
+    const caller = name === 'POST /auth/logout' ? await scene.user(role) : (scoped.get(role) as Caller)
+    const here = await ask(caller, own)
+    const wanted = unscopedOnly.has(name) ? 403 : (exceptions[name]?.(role) ?? otherwise[name])
+    // what is given away may be no more than one has
+    const reach = /users/.test(name) && route.method !== 'GET' ? 403 : wanted
+    if (reach) expect(here.status, JSON.stringify(here.body)).toBe(reach)
+    else expect(here.status, JSON.stringify(here.body)).toBeLessThan(300)
+
+    if (['job', 'queue', 'task'].includes(access.object) && !/backups/.test(name)) {
+      const there = await ask(caller, foreign)
+      expect(there.status, JSON.stringify(there.body)).toBe(404)
+    }
+    if (['jobs', 'queues', 'tasks'].includes(access.object)) {
+      const there = await ask(caller, foreign)
+      if (route.method === 'GET') expect(there.text).not.toContain('theirs')
+      else if (name.includes('/errors/')) expect([200, 404]).toContain(there.status)
+      else expect(there.body).toMatchObject({ accepted: 0, skipped: 1, results: [{ ok: false, code: 'job_not_found' }] })
+    }
+  })
+})
+
+test('every route has a row here, and every row its route', () => {
+  expect(server.routes.map(keyOf).sort()).toEqual(Object.keys(rows).sort())
+})
+
+test('the OpenAPI document is valid, and names exactly the routes that are exercised here', async () => {
+  const { body } = await scene.anybody('GET', '/api/docs/json')
+  expect(body.openapi).toMatch(/^3\.1\./)
+  expect(await new Validator().validate(structuredClone(body))).toMatchObject({ valid: true })
+  const named = Object.entries<object>(body.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  const served = server.routes.map(({ method, url, root }) => `${method} ${(root ? url : `/api/v1${url}`).replace(/:(\w+)/g, '{$1}')}`)
+  expect(named.sort()).toEqual(served.sort())
+})
+
+test('a route that does not say who may call it does not register', () => {
+  const registrar = { service: server.service, limits: {} as never, refused: async () => {} }
+  const bare = { method: 'GET', url: '/open', summary: 'x', tag: 'x', answers: {}, run: async () => ({}) }
+  expect(() => register(server.app, registrar, bare as never)).toThrow('does not say who may call it')
+  const nameless = { ...bare, method: 'POST', access: { role: 'viewer', object: 'none' } }
+  expect(() => register(server.app, registrar, nameless as never)).toThrow('has no name for the audit')
+})
