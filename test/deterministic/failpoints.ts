@@ -59,17 +59,25 @@ function errorOf(failure: Failure): Error {
   return Object.assign(new Error(`failpoint: ${failure}`), { code })
 }
 
-/** A link whose every statement waits for its turn, and may fail there. */
+/** A link whose every statement waits for its turn, and may fail there; like the real one it sends one after the other. */
 export function linkWithTurns(link: Link, scheduler: Scheduler, failpoints: Failpoints): Link {
+  let last: Promise<unknown> = Promise.resolve()
+
+  async function ask(statement: Statement, values: unknown[]): Promise<any[][]> {
+    await scheduler.turn()
+    const failure = failpoints.next(statement.name)
+    if (failure !== null && failure !== 'lost answer') throw errorOf(failure)
+    const rows = await link.run(statement, values)
+    if (failure === 'lost answer') throw errorOf(failure)
+    return rows
+  }
+
   return {
     ...link,
-    async run(statement: Statement, values: unknown[]) {
-      await scheduler.turn()
-      const failure = failpoints.next(statement.name)
-      if (failure !== null && failure !== 'lost answer') throw errorOf(failure)
-      const rows = await link.run(statement, values)
-      if (failure === 'lost answer') throw errorOf(failure)
-      return rows
+    run(statement, values) {
+      const mine = last.then(() => ask(statement, values))
+      last = mine.catch(() => {})
+      return mine
     },
   }
 }

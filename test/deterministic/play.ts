@@ -26,7 +26,8 @@ export interface Stage {
 export type Effect =
   | { kind: 'acknowledged'; key: string; id: string }
   | { kind: 'started'; id: number; worker: number; lease: number; attempt: number }
-  | { kind: 'ended' | 'refused'; id: number; worker: number; lease: number }
+  /** `handed`: given up for another try. After a lost answer nobody can tell whether it still was this worker's to give up. */
+  | { kind: 'ended' | 'refused' | 'handed'; id: number; worker: number; lease: number }
 
 /** Options of {@link play}. */
 export interface PlayOptions {
@@ -42,7 +43,7 @@ const crashLimit = 3
 const ad = (name: string, text: string): Statement => ({ name, text: () => text, writes: true })
 const enqueueStatement = ad(
   'enqueue',
-  'select trunkline.enqueue($1, $2::jsonb, queue => $3, idempotency_key => $4, run_at => now() + $5::interval)',
+  'select trunkline.enqueue($1, $2::jsonb, queue => $3, idempotency_key => $4, run_at => $5::timestamptz)',
 )
 const registerStatement = ad(
   'register',
@@ -80,8 +81,9 @@ async function produce({ stage, link, random, effects }: Cast, name: string): Pr
   const n = random.between(1, 3)
   for (let i = 0; i < n; i++) {
     const key = `${stage.queue} ${name} ${i}`
-    const delay = random.next() < 0.25 ? '15 s' : '0'
-    const [row] = await untilAnswered(() => link.run(enqueueStatement, ['play', '{}', stage.queue, key, delay]))
+    // the same time in each turn: another one would be another request under the same key
+    const runAt = new Date(Date.now() + (random.next() < 0.25 ? 15_000 : -1000)).toISOString()
+    const [row] = await untilAnswered(() => link.run(enqueueStatement, ['play', '{}', stage.queue, key, runAt]))
     effects.push({ kind: 'acknowledged', key, id: String(row?.[0]) })
   }
 }
@@ -92,13 +94,14 @@ async function work({ stage, link, scheduler, random, effects, busy }: Cast): Pr
   const register = async () => (await untilAnswered(() => link.run(registerStatement, [`{${queue}}`])))[0]?.[0] as number
   let id = await register()
   const held = new Map<number, ClaimedJob>()
+  const handed = new Set<number>()
   const flusher = createFlusher({
     link,
     workerId: () => id,
     onSettled: (ends) => {
       for (const end of ends) {
         const refused = effects.some((e) => e.kind === 'refused' && e.id === end.id && e.worker === id && e.lease === end.leaseId)
-        if (!refused) effects.push({ kind: 'ended', id: end.id, worker: id, lease: end.leaseId })
+        if (!refused) effects.push({ kind: handed.delete(end.id) ? 'handed' : 'ended', id: end.id, worker: id, lease: end.leaseId })
       }
     },
     onRefused: (ids) => {
@@ -147,8 +150,10 @@ async function work({ stage, link, scheduler, random, effects, busy }: Cast): Pr
     for (const job of jobs) {
       const common = { id: job.id, leaseId: job.leaseId, startedAt: now, endedAt: now, error: null }
       const end: Completion = { ...common, queueId, taskId: job.taskId, status: 2, result: null }
-      if (random.next() < 0.2) flusher.giveUp({ ...common, kind: random.pick([1, 2, 3]), delayMs: 0 })
-      else flusher.complete(end)
+      if (random.next() < 0.2) {
+        handed.add(job.id)
+        flusher.giveUp({ ...common, kind: random.pick([1, 2, 3]), delayMs: 0 })
+      } else flusher.complete(end)
     }
     await flusher.drain()
     for (const job of jobs) held.delete(job.id)
@@ -272,6 +277,8 @@ function judgeJob(job: { id: string; state: string; workerId: number }, effects:
       if (effect.attempt < last) broken.push(`job ${job.id}: attempt ${effect.attempt} after ${last}`)
       last = effect.attempt
       holder = { worker: effect.worker, lease: effect.lease }
+    } else if (effect.kind === 'handed') {
+      if (holder?.lease === effect.lease) holder = null
     } else if (effect.kind === 'ended') {
       if (holder?.lease !== effect.lease)
         broken.push(`job ${job.id}: worker ${effect.worker} ended it by lease ${effect.lease}, held by ${holder?.lease}`)

@@ -1,6 +1,7 @@
 import type { JobEvent, QueueStatsEvent } from '@trunkline/contract'
 import type { Change, LogEntry } from '@trunkline/engine'
 import { statement } from '@trunkline/engine/postgres'
+import { redact, redactText } from '../door/redact.ts'
 import type { Service } from '../service.ts'
 import { digest, type What } from './digest.ts'
 import { createFeedTail } from './feed-tail.ts'
@@ -45,8 +46,14 @@ const figuresEveryMs = 1000
 /** Every how many seconds a room of so many hears the figures of its queues. */
 const figuresPace = (members: number) => Math.min(5, 1 + Math.floor(members / 50))
 
-/** A line of a log as events show it. */
-export const lineOf = ({ at, ...line }: LogEntry) => ({ ...line, no: String(line.no), at: new Date(at).toISOString() })
+/** A line of a log as events show it: without secrets. */
+export const lineOf = ({ at, message, context, ...line }: LogEntry) => ({
+  ...line,
+  no: String(line.no),
+  at: new Date(at).toISOString(),
+  message: redactText(message),
+  context: redact(context ?? null),
+})
 
 /** The events that tell of a job what happened to it: its end once for each time that it ends. */
 export function eventsOf(job: JobStanding, what: ReadonlySet<What>): string[] {

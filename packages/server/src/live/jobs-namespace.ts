@@ -4,6 +4,7 @@ import type { Server, Socket } from 'socket.io'
 import { checkQueue } from '../door/may.ts'
 import { type Principal, withinOf } from '../door/principal.ts'
 import { explain } from '../door/problems.ts'
+import { redactText } from '../door/redact.ts'
 import type { Service } from '../service.ts'
 import { type Broadcast, createBroadcast, eventsOf, lineOf } from './broadcast.ts'
 import { digest, type What } from './digest.ts'
@@ -13,6 +14,7 @@ import { findChanged } from './standing.ts'
 import { type JobStanding, readStandings } from './states.ts'
 import { type Subject, subscriptions } from './subscriptions.ts'
 
+const notificationsStatement = statement(import.meta.url, 'fresh-notifications.sql')
 const lastLineStatement = statement(import.meta.url, 'last-line.sql')
 
 /** The namespace `/jobs`. */
@@ -63,6 +65,8 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
   const rooms = new Map<string, { room: Room; members: Set<Socket> }>()
   const seats = new Map<Socket, Seat>()
   const known = new Map<string, string>()
+  /** Notifications that were told, with the time. */
+  const told = new Map<string, number>()
   const size = (name: string) => rooms.get(name)?.members.size ?? 0
   const outbox = createOutbox({
     size,
@@ -77,6 +81,7 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
     onError,
   })
   let timer: NodeJS.Timeout | undefined
+  let startedAt = 0
 
   function enter(socket: Socket, seat: Seat, subject: Subject, room: Room, asked: any): void {
     let there = rooms.get(room.name)
@@ -257,6 +262,19 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
     }
   }
 
+  /** Each user hears of what came into their inbox while they are connected; what came before is in the inbox. */
+  async function lookAtInboxes(): Promise<void> {
+    const accounts = [...new Set([...seats.values()].flatMap(({ principal }) => principal.accountId ?? []))]
+    if (accounts.length === 0) return
+    for (const { id, account_id, job_id, created_at, message, kind, title } of await database.run(notificationsStatement, [accounts])) {
+      if (told.has(id) || created_at.getTime() < startedAt) continue
+      told.set(id, Date.now())
+      const payload = { id, kind, title, message: redactText(message), jobId: job_id, createdAt: created_at.toISOString() }
+      namespace.to(`user:${account_id}`).emit('notification', { ...payload, seq: await broadcast.seq(), at: new Date().toISOString() })
+    }
+    for (const [id, at] of told) if (at < Date.now() - 60_000) told.delete(id)
+  }
+
   namespace.use((socket, next) => {
     identify(socket)
       .then((principal) => {
@@ -275,11 +293,13 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
     start() {
       if (timer) return
       broadcast.start()
+      startedAt = Date.now() - 5000
       let busy = false
       timer = setInterval(async () => {
         if (busy) return
         busy = true
         await lookAtStanding().catch(onError)
+        await lookAtInboxes().catch(onError)
         busy = false
       }, standingEveryMs)
       timer.unref()

@@ -19,7 +19,7 @@ const step = defineTask('live.step', {
     log.setTotal(3, 'steps')
     for (let i = 0; i < 3; i++) {
       log.incrementProgress()
-      log.info(`step ${i}`)
+      log.info(`step ${i}`, { password: 'secret' })
       await new Promise((resolve) => setTimeout(resolve, 120))
     }
     signal.throwIfAborted()
@@ -152,6 +152,18 @@ describe('queues, lists and figures', () => {
       eventLoopPercent: expect.any(Number),
     })
     expect(me.of('workerUpdate')[0]).toMatchObject({ workerId: String(worker.id), state: 'running' })
+  })
+
+  test('whoever has started a job hears in the inbox how it ended', async () => {
+    const operator = await scene.user('operator')
+    const me = await listener({ token: operator.token })
+    const made = await operator('POST', '/jobs', { task: 'live.step', payload: { fail: true }, queue: 'alpha', maxAttempts: 1 })
+    expect(made.status).toBe(202)
+    const keeper = trunkline.keeper()
+    keeper.start()
+    await until(() => me.of('notification').some((e) => e.jobId === made.body.id))
+    await keeper.stop()
+    expect(me.of('notification')).toHaveLength(1)
   })
 
   test('a chatty handler and many jobs reach a room at most twenty times a second', async () => {

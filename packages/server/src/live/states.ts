@@ -1,5 +1,6 @@
 import type { JobEvent } from '@trunkline/contract'
 import { type Database, statement } from '@trunkline/engine/postgres'
+import { redactText } from '../door/redact.ts'
 
 const statesStatement = statement(import.meta.url, 'states.sql')
 
@@ -34,7 +35,7 @@ function standing(row: any): JobStanding {
     startedAt: time(row.started_at),
     finishedAt: time(row.finished_at),
     durationMs: row.duration_ms === null ? null : Number(row.duration_ms),
-    error: row.error === null ? null : row.error.slice(0, longestError),
+    error: row.error === null ? null : redactText(row.error).slice(0, longestError),
     outcome: row.outcome,
   }
 }
