@@ -30,6 +30,7 @@ const misuse = new Set<string>([
   'invalid_run_at',
   'invalid_cursor',
   'query_too_broad',
+  'invalid_query',
 ])
 
 function build(): Command {
