@@ -25,6 +25,8 @@ export interface Reading {
   readonly run: Run
   /** Reads a slice; `null` = the time was over. */
   slice(slice: Slice): Promise<Found[] | null>
+  /** From now on no statement may take longer than this, ms. */
+  hurry(ms: number): Promise<void>
   /** What is left of the budget, ms. */
   left(): number
   /** The lowest id that can fit. */
@@ -73,7 +75,8 @@ export async function read<T>(
     const { now, highest, lowest } = horizon as { now: Date; highest: string; lowest: string | null }
     const asked: Asked = { query, within, now, names: await findNames(run, query) }
     const bounds = await idsOf(run, asked, Number(lowest ?? highest), Number(highest))
-    return await work({ asked, run, left, broad: tooBroad(asked), ...bounds, slice: slicer(tx, asked, database.schema, left) })
+    const hurry = async (ms: number) => void (await tx.query(`set local statement_timeout = ${Math.ceil(ms)}`))
+    return await work({ asked, run, hurry, left, broad: tooBroad(asked), ...bounds, slice: slicer(tx, asked, database.schema, left) })
   })
 }
 

@@ -326,6 +326,7 @@ async function totalOf(reading: Reading, first: IdPage, ascending: boolean): Pro
   const told = await fromCounters(reading)
   if (told !== null && told > countTo) return { total: told, totalIsEstimate: true }
   if (first.ids.length > countTo) return { total: told ?? estimate(reading, first.ids.length, first.looked), totalIsEstimate: true }
+  await reading.hurry(countMs)
   const rest = await readIds(reading, { at: first.at, limit: countTo + 1 - first.ids.length, ascending, maxMs: countMs })
   const seen = first.ids.length + rest.ids.length
   if (rest.complete && seen <= countTo) return { total: seen, totalIsEstimate: false }
