@@ -27,6 +27,7 @@ import { bulkRoutes } from './routes/bulk.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { queueRoutes } from './routes/queues.ts'
+import { searchRoutes } from './routes/search.ts'
 import { systemRoutes } from './routes/system.ts'
 import { workerRoutes } from './routes/workers.ts'
 import type { Service } from './service.ts'
@@ -225,6 +226,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...oidcRoutes(service),
     ...jobRoutes(service),
     ...bulkRoutes(service),
+    ...searchRoutes(service),
     ...queueRoutes(service),
     ...workerRoutes(service),
     ...systemRoutes(service),
