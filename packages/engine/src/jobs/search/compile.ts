@@ -177,14 +177,22 @@ interface Around {
 const milliseconds = (n: string) => `${n}::float8 * interval '1 ms'`
 const instant = (n: string) => `to_timestamp(${n}::float8 / 1000)`
 
+/** Must a job that has ended be one that did not complete? */
+function notCompleted(query: Query): boolean {
+  if (query.op === 'and') return query.parts.some(notCompleted)
+  if (query.op !== 'term') return false
+  return (
+    query.field === 'fingerprint' || (query.field === 'state' && query.values.every((v) => v.match === 'is' && v.value !== 'completed'))
+  )
+}
+
 /** The closed table of predicates: field → condition on the rows of a source. Names come from here, values are bound. */
 const predicates: Record<Exclude<QueryTerm['field'], null>, (draft: Draft, term: QueryTerm, around: Around) => string> = {
   state: (draft, { values }) => any([...new Set(values.map((v) => stateFits(draft, v.match === 'is' ? v.value : '')))]),
   task(draft, { values }, { asked }) {
     const ids = asked.names.ids('task', values)
-    const fits = oneOf(draft, 'j.task_id', ids, 'int')
-    // the same once more where an index on ended jobs can carry it
-    return draft.source === 'ended' && ids.length > 0 ? `(${fits} and ${oneOf(draft, 'o.task_id', ids, 'int')})` : fits
+    // the index on outcomes has those only that did not complete
+    return oneOf(draft, draft.source === 'ended' && notCompleted(asked.query) ? 'o.task_id' : 'j.task_id', ids, 'int')
   },
   queue(draft, { values }, { asked }) {
     const ids = asked.names.ids('queue', values)

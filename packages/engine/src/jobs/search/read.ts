@@ -55,6 +55,11 @@ export interface IdPage {
   readonly looked: number
 }
 
+/** What a reading tells its transaction: no statement outlives `ms`, and no table is read from end to end where an index will do. */
+export function readSettings(ms: number): string {
+  return `set local statement_timeout = ${Math.ceil(ms)}; set local enable_seqscan = off; set local jit = off; set local max_parallel_workers_per_gather = 0`
+}
+
 /**
  * Opens a reading: one read-only transaction, in which no statement outlives the budget and no table is read from end to end
  * where an index will do.
@@ -67,9 +72,7 @@ export async function read<T>(
   const end = performance.now() + budgetMs
   const left = () => end - performance.now()
   return await database.transaction(async (tx) => {
-    await tx.query(
-      `set transaction read only; set local statement_timeout = ${Math.ceil(budgetMs)}; set local enable_seqscan = off; set local jit = off; set local max_parallel_workers_per_gather = 0`,
-    )
+    await tx.query(`set transaction read only; ${readSettings(budgetMs)}`)
     const run = runOn(tx, database.schema)
     const [horizon] = await run<{ now: Date; highest: string; lowest: string | null }>(horizonStatement, [])
     const { now, highest, lowest } = horizon as { now: Date; highest: string; lowest: string | null }
