@@ -334,10 +334,17 @@ function sortOf(draft: Draft, sort: SortValue): string | undefined {
 
 const typeOf: Record<SortValue, string> = { startedAt: 'timestamptz', finishedAt: 'timestamptz', duration: 'interval', priority: 'int' }
 
+const tellsPlaces = (query: Query) => termsOf(query).some((term) => placed.has(term.field))
+
+/** Does it look at jobs that wait one by one, by what they have not: an outcome and a lease? */
+export function looksAtWaiting(query: Query): boolean {
+  return tellsPlaces(query) && placesOf(query).includes('waiting')
+}
+
 /** The sources that a slice is read from. */
 function sourcesOf(query: Query, slice: Slice): Source[] {
   const found = placesOf(query).filter((place) => place !== 'waiting' || !slice.noWaiting)
-  const told = termsOf(query).some((term) => placed.has(term.field)) || (slice.sort !== undefined && slice.sort !== 'priority')
+  const told = tellsPlaces(query) || (slice.sort !== undefined && slice.sort !== 'priority')
   const sources: Source[] = told ? [...found] : ['anywhere']
   if (!slice.noWaiting && (!told || found.includes('waiting'))) sources.push('debounced')
   return sources

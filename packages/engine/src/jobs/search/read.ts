@@ -2,9 +2,8 @@ import type { Query } from '@trunkline/contract'
 import type { Database, Queryable } from '../../postgres/database.ts'
 import { statement } from '../../postgres/statement.ts'
 import { rangeSize } from '../partitions.ts'
-import { type Asked, compile, type Slice, type SortValue, tooBroad, windowOf } from './compile.ts'
+import { type Asked, compile, looksAtWaiting, type Slice, type SortValue, tooBroad, windowOf } from './compile.ts'
 import { findNames, type Run, runOn } from './names.ts'
-import { placesOf } from './places.ts'
 
 const horizonStatement = statement(import.meta.url, 'horizon.sql')
 const idAtStatement = statement(import.meta.url, 'id-at.sql')
@@ -25,6 +24,8 @@ export interface Reading {
   readonly run: Run
   /** Reads a slice; `null` = the time was over. */
   slice(slice: Slice): Promise<Found[] | null>
+  /** No job below it waits; looked up once. Null = the time was over. */
+  oldestWaiting(): Promise<number | null>
   /** From now on no statement may take longer than this, ms. */
   hurry(ms: number): Promise<void>
   /** What is left of the budget, ms. */
@@ -79,7 +80,26 @@ export async function read<T>(
     const asked: Asked = { query, within, now, names: await findNames(run, query) }
     const bounds = await idsOf(run, asked, Number(lowest ?? highest), Number(highest))
     const hurry = async (ms: number) => void (await tx.query(`set local statement_timeout = ${Math.ceil(ms)}`))
-    return await work({ asked, run, hurry, left, broad: tooBroad(asked), ...bounds, slice: slicer(tx, asked, database.schema, left) })
+    const send = untilOver(tx, left)
+    let oldest: number | undefined
+    return await work({
+      asked,
+      run,
+      hurry,
+      left,
+      broad: tooBroad(asked),
+      ...bounds,
+      async slice(slice) {
+        const { text, values } = compile(asked, slice, database.schema)
+        return await send(text, values)
+      },
+      async oldestWaiting() {
+        if (oldest !== undefined) return oldest
+        const rows = await send(oldestWaitingStatement.text(database.schema), [])
+        if (rows) oldest = rows[0]?.id == null ? Infinity : Number(rows[0].id)
+        return oldest ?? null
+      },
+    })
   })
 }
 
@@ -98,16 +118,16 @@ async function idsOf(run: Run, { query, now }: Asked, lowest: number, highest: n
   }
 }
 
-function slicer(tx: Queryable, asked: Asked, schema: string, left: () => number) {
+/** Sends statements until one of them is cut off by the timeout; from then on the answer is null. */
+function untilOver(tx: Queryable, left: () => number) {
   let over = false
-  return async (slice: Slice): Promise<Found[] | null> => {
+  return async (text: string, values: unknown[]): Promise<any[] | null> => {
     if (over || left() <= 1) return null
-    const { text, values } = compile(asked, slice, schema)
     try {
       return (await tx.query(text, values)).rows
     } catch (error) {
       if ((error as { code?: string }).code !== '57014') throw error
-      // the transaction is void now
+      // the transaction is void now; what comes after it is short
       over = true
       await tx.query('rollback')
       await tx.query('begin')
@@ -122,8 +142,8 @@ export async function readIds(
   { at, limit, ascending, maxMs = Infinity }: { at?: number | undefined; limit: number; ascending: boolean; maxMs?: number },
 ): Promise<IdPage> {
   const stopAt = reading.left() - maxMs
-  const waits = placesOf(reading.asked.query).includes('waiting')
-  let oldestWaiting: number | undefined
+  const waits = looksAtWaiting(reading.asked.query)
+  let oldest: number | null = 0
   let size = firstSlice
   let here = ascending ? Math.max(at ?? 0, reading.lowest) : Math.min(at ?? Infinity, reading.above)
   const begun = here
@@ -136,11 +156,9 @@ export async function readIds(
       ? { from: here, below: Math.min(here + size, reading.above) }
       : { from: Math.max(here - size, reading.lowest), below: here }
     // after a look at the newest it pays to know where the last one waits: older ranges are history
-    if (waits && turn === 2 && !ascending) {
-      const [row] = await reading.run<{ id: string | null }>(oldestWaitingStatement, [])
-      oldestWaiting = row?.id == null ? Infinity : Number(row.id)
-    }
-    const noWaiting = oldestWaiting !== undefined && slice.below <= oldestWaiting
+    if (waits && turn === 2 && !ascending) oldest = await reading.oldestWaiting()
+    if (oldest === null) return page(false)
+    const noWaiting = turn >= 2 && waits && !ascending && slice.below <= oldest
     const started = performance.now()
     const found = await reading.slice({ ...slice, limit: limit - ids.length, ascending, noWaiting })
     if (found === null) return page(false)
