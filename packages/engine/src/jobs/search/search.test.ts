@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from '../../../../../test/support/database.ts'
 import { createSearchIndexes } from '../../keeper/search-indexes.ts'
 import { defineTask } from '../define-task.ts'
-import type { JobView } from '../show.ts'
+import { getJobs, type JobView } from '../show.ts'
 import type { SearchOptions } from './search.ts'
 
 const db = await testDatabase()
@@ -221,9 +221,11 @@ beforeAll(async () => {
   await createSearchIndexes(database).runOnce()
   const rows = await db.rows(`select id from trunkline.jobs order by id desc`)
   const workers = new Map((await db.rows('select id, name from trunkline.worker')).map((w) => [String(w.id), w.name as string]))
-  jobs = await Promise.all(rows.map(async (row) => await trunkline.get(row.id))).then((list) =>
-    list.map((job) => ({ ...job, workerName: job.workerId === null ? null : (workers.get(job.workerId) ?? null) })),
+  const found = await getJobs(
+    database,
+    rows.map((row) => row.id),
   )
+  jobs = found.map((job) => ({ ...job, workerName: job.workerId === null ? null : (workers.get(job.workerId) ?? null) }))
   now = (await db.rows('select now() at'))[0].at.getTime()
 }, 120_000)
 
