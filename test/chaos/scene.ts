@@ -283,7 +283,18 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     replacing = false
     for (const place of await endAll(all(), 12_000))
       unfinished.push({ invariant: 'I12', sentence: `worker ${place.name} did not stop within 12 s of SIGTERM` })
+    await sweepStillborn()
     return unfinished
+  }
+
+  /** A process that was told to end while it still began has only its row, and no keeper is left that would find it stale. */
+  async function sweepStillborn(): Promise<void> {
+    const none = async () => Number((await ask(`select count(*) n from trunkline.worker where state = 'starting'`))[0].n) === 0
+    await until(async () => {
+      if (await none()) return true
+      await admin.cleanupWorkers({ staleMs })
+      return await none()
+    }, 4 * staleMs)
   }
 
   return {

@@ -14,6 +14,17 @@ export { type EnqueueAnswer, enqueueAnswers, type UniqueMode, uniqueModes } from
 export { defaults, limits, namePattern } from './words/limits.ts'
 export { didYouMean, nearest } from './words/nearest.ts'
 export { type ProgressNumbers, percentOf, progressText } from './words/progress.ts'
+export {
+  type Comparison,
+  formatQuery,
+  parseQuery,
+  type Query,
+  type QueryField,
+  type QueryTerm,
+  type QueryValue,
+  queryFields,
+  queryStates,
+} from './words/query.ts'
 export { isAtLeast, type Right, type Role, rights, roles, taskNeeds } from './words/roles.ts'
 export {
   type EndReason,

@@ -34,6 +34,7 @@ import { promoteNow } from './jobs/promote-now.ts'
 import { type RerunOptions, rerun } from './jobs/rerun.ts'
 import { createResultWatcher } from './jobs/result.ts'
 import { retry } from './jobs/retry.ts'
+import { type SearchOptions, type SearchPage, search } from './jobs/search/search.ts'
 import { getJob, type JobListOptions, type JobView, listJobs, listQueues, type QueueView, tasksOf } from './jobs/show.ts'
 import { listTasks, type TaskView } from './jobs/tasks.ts'
 import { type Timeline, timeline } from './jobs/timeline.ts'
@@ -125,6 +126,12 @@ export interface Trunkline {
   get(id: string, options?: { within?: Within | null }): Promise<JobView>
   /** Jobs, newest first; pending ones in the order in which they will run. @throws `unknown_task`, `unknown_queue`, `invalid_option` … */
   list(options?: JobListOptions): Promise<JobView[]>
+  /**
+   * Finds jobs by the query language and further conditions, newest first unless another order is asked for.
+   * @throws `invalid_query`, `invalid_option`, `invalid_cursor`, `query_too_broad`
+   * @example const { jobs, nextCursor, total } = await trunkline.search({ q: 'state:failed task:backup_* age:<24h' })
+   */
+  search(options?: SearchOptions): Promise<SearchPage>
   /** Why a job is not running, or how it ended: a sentence and a reason. @throws `job_not_found` */
   why(id: string): Promise<Why>
   /** Lines of a job's log after number `after`, oldest first. */
@@ -322,6 +329,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     job: (id) => job(checkJobId(id)),
     get: (id, { within } = {}) => getJob(database, id, within),
     list: (listOptions) => listJobs(database, names, listOptions),
+    search: (searchOptions) => search(database, searchOptions),
     why: (id) => why(database, id),
     logs: (id, logOptions) => readLogs(database, checkJobId(id), logOptions),
     timeline: (id, { within } = {}) => timeline(database, id, within),

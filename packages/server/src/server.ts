@@ -34,6 +34,7 @@ import { jobRoutes } from './routes/jobs.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { queueRoutes } from './routes/queues.ts'
+import { searchRoutes } from './routes/search.ts'
 import { systemRoutes } from './routes/system.ts'
 import { userRoutes } from './routes/users.ts'
 import { workerRoutes } from './routes/workers.ts'
@@ -274,6 +275,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...notificationRoutes(service),
     ...backupRoutes(service),
     ...erpRoutes(service),
+    ...searchRoutes(service),
     ...queueRoutes(service),
     ...workerRoutes(service),
     ...userRoutes(service),

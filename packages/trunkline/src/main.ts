@@ -34,6 +34,7 @@ const misuse = new Set<string>([
   'invalid_cursor',
   'query_too_broad',
   'weak_password',
+  'invalid_query',
 ])
 
 function build(): Command {

@@ -90,10 +90,11 @@ export const errorTable = {
     sentence: 'the idempotency key {received} was used for another request (job {job})',
     hint: 'Send the same request again under this key, or use a new key for another request.',
   },
-  query_too_broad: {
+  query_too_broad: { status: 400, sentence: '{what} would read all of the history', hint: '{advice}' },
+  invalid_query: {
     status: 400,
-    sentence: 'a filter on {field} would read all of the history',
-    hint: 'List the path as searchable in its task, or add a time range of at most 24 hours (createdAfter, createdBefore).',
+    sentence: 'the query is wrong at column {at}: {problem}',
+    hint: 'Nothing was run. A right one: state:failed task:backup_* age:<24h -tag:test',
   },
   invalid_cursor: {
     status: 400,
@@ -343,6 +344,8 @@ export class TrunklineError extends Error {
   readonly hint: string
   /** Path of the offending input, such as `payload.items[3].width`. */
   readonly field?: string
+  /** Of a text that cannot be read: the column of the offending character, from 0. */
+  readonly at?: number
   constructor(code: ErrorCode, values: Values = {}, options?: ErrorOptions) {
     const row = errorTable[code]
     super(fill(row.sentence, values), options)
@@ -350,6 +353,7 @@ export class TrunklineError extends Error {
     this.status = row.status
     this.hint = fill(row.hint, values)
     if (typeof values.field === 'string') this.field = values.field
+    if (typeof values.at === 'number') this.at = values.at
   }
 }
 

@@ -9,6 +9,7 @@ import { checkJobId, type Names } from './names.ts'
 import { promoteMany } from './promote-now.ts'
 import { type RerunOptions, rerunMany } from './rerun.ts'
 import { retryMany } from './retry.ts'
+import { searchIds } from './search/search.ts'
 import { visibleIds } from './show.ts'
 import { type JobChanges, readChanges, updateMany } from './update.ts'
 import type { Within } from './within.ts'
@@ -20,8 +21,8 @@ export const bulkVerbs = ['cancel', 'retry', 'rerun', 'promote', 'update', 'dele
 /** One of {@link bulkVerbs}. */
 export type BulkVerb = (typeof bulkVerbs)[number]
 
-/** The jobs that are meant: by id, or by a filter that says something. */
-export type BulkTarget = { ids: readonly string[] } | JobFilter
+/** The jobs that are meant: by id, by a query of the query language, or by a filter; the latter two say something. */
+export type BulkTarget = { ids: readonly string[] } | { q: string } | JobFilter
 
 /** Options of a bulk call. */
 export interface BulkOptions {
@@ -77,15 +78,22 @@ async function select(
     }
     return [...new Set(target.ids.map((id, i) => checkJobId(id, `ids[${i}]`)))].slice(0, limit)
   }
-  const filter = await readFilter(names, target, { where: 'a bulk filter', within })
-  if (Object.values(target).every((value) => value === undefined)) {
-    throw new TrunklineError('invalid_option', {
-      field: 'filter',
-      received: 'no condition',
-      allowed: 'at least one condition; for all jobs say so: { createdAfter: "1970-01-01T00:00:00Z" }',
-    })
+  if ('q' in target) {
+    checkKeys(target, ['q'], 'a bulk query')
+    if (typeof target.q !== 'string' || target.q.trim() === '') refuseAll()
+    return await searchIds(database, { q: target.q, ...(within ? { within } : {}) }, limit)
   }
+  const filter = await readFilter(names, target, { where: 'a bulk filter', within })
+  if (Object.values(target).every((value) => value === undefined)) refuseAll()
   return await selectIds(database, filter, limit)
+}
+
+function refuseAll(): never {
+  throw new TrunklineError('invalid_option', {
+    field: 'filter',
+    received: 'no condition',
+    allowed: 'at least one condition; for all jobs say so: { createdAfter: "1970-01-01T00:00:00Z" }',
+  })
 }
 
 /** Checks the options of a verb, and answers how it is done to a part. */

@@ -125,7 +125,11 @@ export async function readFilter(
   const narrow = from !== null && (before ?? new Date()).getTime() - from.getTime() <= day
   const found = args.find((a) => known?.searchable.includes(a.path))
   if (args.length > 0 && !found && !narrow) {
-    throw new TrunklineError('query_too_broad', { field: `args.${args[0]?.path}` })
+    throw new TrunklineError('query_too_broad', {
+      field: `args.${args[0]?.path}`,
+      what: `a filter on args.${args[0]?.path}`,
+      advice: 'List the path as searchable in its task, or add a time range of at most 24 hours (createdAfter, createdBefore).',
+    })
   }
   return {
     states,

@@ -11,6 +11,7 @@ import { statement } from '../postgres/statement.ts'
 import { forgetWorkers } from './forget-workers.ts'
 import { checkHealth, type HealthWarning } from './health.ts'
 import { createRetention, type Removed, type RetentionOptions } from './retention.ts'
+import { createSearchIndexes } from './search-indexes.ts'
 
 const chainAuditStatement = statement(import.meta.url, 'chain-audit.sql')
 const notifyEndedStatement = statement(import.meta.url, 'notify-ended.sql')
@@ -80,6 +81,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   let beating: Promise<void> = Promise.resolve()
   let renewAt = 0
   const retention = createRetention(database, options.retention)
+  const searchIndexes = createSearchIndexes(database)
   let keysLookedTo = '-infinity'
   let told = ''
   let anchorAt = 0
@@ -101,6 +103,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     { name: 'health', everyMs: 60_000, dueAt: 0, run: lookAtHealth },
     { name: 'retention', everyMs: 600_000, dueAt: 0, run: removeHistory },
     { name: 'compaction', everyMs: 3_600_000, dueAt: 0, run: compact },
+    { name: 'search indexes', everyMs: 60_000, dueAt: 0, run: buildSearchIndexes },
     { name: 'past workers', everyMs: 600_000, dueAt: 0, run: () => forgetWorkers(link).then(() => undefined) },
   ]
 
@@ -163,6 +166,13 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   async function removeHistory(): Promise<undefined> {
     const removed = await retention.runOnce()
     if (removed.ranges + removed.jobs > 0) onEvent?.({ type: 'retention', ...removed })
+  }
+
+  /** Not waited for: a build can wait for an old snapshot for as long as that is held. */
+  async function buildSearchIndexes(): Promise<undefined> {
+    searchIndexes.runOnce().catch((error) => {
+      if (!stopped) onEvent?.({ type: 'database_error', where: 'search indexes', error: error as Error })
+    })
   }
 
   async function compact(): Promise<undefined> {
@@ -228,8 +238,12 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
 
   async function stop(): Promise<void> {
     // chores that ran without a start have made the connection as well
-    if (stopped) return await link.stop()
+    if (stopped) {
+      await searchIndexes.stop()
+      return await link.stop()
+    }
     stopped = true
+    await searchIndexes.stop()
     clearTimeout(timer)
     await beating
     if (leading) await link.run(resignStatement, ['keeper', holder]).catch(() => {})
@@ -245,6 +259,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     },
     async runOnce() {
       for (const chore of chores) await chore.run()
+      await searchIndexes.runOnce()
     },
     leading: () => leading,
     stop,

@@ -1,5 +1,5 @@
-import { formatDuration, isTerminal, isTrunklineError } from '@trunkline/contract'
-import type { JobListOptions, JobView, LogEntry, Trunkline, Why } from '@trunkline/engine'
+import { formatDuration, isTerminal, isTrunklineError, TrunklineError } from '@trunkline/contract'
+import type { JobListOptions, JobView, LogEntry, SearchOrder, Trunkline, Why } from '@trunkline/engine'
 import type { Command } from 'commander'
 import { interruption, wantsJson, withTrunkline } from '../command.ts'
 import { addFilterOptions, type FilterFlags, filterOf } from '../job-selection.ts'
@@ -10,10 +10,16 @@ import { addJobVerbs } from './job-verbs.ts'
 export function jobsCommand(program: Command): void {
   const jobs = program.command('jobs').description('look at jobs and control them')
   addFilterOptions(
-    jobs.command('list').description('newest jobs; pending ones in the order in which they will run'),
+    jobs
+      .command('list [query...]')
+      .description(
+        "newest jobs; pending ones in the order in which they will run. With a query such as 'state:failed age:<24h': newest first",
+      ),
     'at most so many, up to 500 (default 50)',
   )
     .option('--before <id>', 'only ids below this one; not for pending ones')
+    .option('--cursor <text>', 'the next page of a query')
+    .option('--sort <order>', 'of a query: createdAt, startedAt, finishedAt, duration or priority; with - before it, lowest first')
     .action(list)
   jobs.command('show <id>').description('one job with everything known of it').action(showJob)
   jobs
@@ -25,28 +31,62 @@ export function jobsCommand(program: Command): void {
   addJobVerbs(jobs)
 }
 
-async function list(flags: FilterFlags & Pick<JobListOptions, 'limit' | 'before'>, command: Command): Promise<void> {
-  const { limit, before } = flags
+type ListFlags = FilterFlags & Pick<JobListOptions, 'limit' | 'before'> & { cursor?: string; sort?: string }
+
+async function list(query: string[], flags: ListFlags, command: Command): Promise<void> {
+  const { limit, before, cursor, sort } = flags
   const page = { ...(limit === undefined ? {} : { limit }), ...(before === undefined ? {} : { before }) }
+  const isFilter = Object.keys(filterOf(flags)).length > 0
+  if (query.length > 0) return await listFound(query.join(' '), flags, command)
+  if (cursor !== undefined || sort !== undefined) {
+    throw new TrunklineError('usage', { problem: '--cursor and --sort belong to a query', where: 'jobs list' })
+  }
   await withTrunkline(command, async (trunkline) => {
     const found = await trunkline.list({ ...filterOf(flags), ...page })
     if (wantsJson(command)) return printJson({ data: found })
-    const row = (job: JobView) => [
-      job.id,
-      job.task,
-      job.queue,
-      stateText(job),
-      `${job.attempt}/${job.maxAttempts}`,
-      ago(job.createdAt),
-      job.durationMs === null ? null : formatDuration(job.durationMs),
-      job.progress && !isTerminal(job.state) ? progressLine(job) : (job.error?.message ?? '').slice(0, 60),
-    ]
-    printTable(
-      ['ID', 'TASK', 'QUEUE', 'STATE', 'TRY', 'CREATED', 'TOOK', ''],
-      found.map(row),
-      Object.keys(filterOf(flags)).length > 0 ? 'no job fits' : 'no jobs; make one with: trunkline enqueue <task> <payload>',
-    )
+    printJobs(found, isFilter ? 'no job fits' : 'no jobs; make one with: trunkline enqueue <task> <payload>')
   })
+}
+
+async function listFound(q: string, flags: ListFlags, command: Command): Promise<void> {
+  const { limit, before, cursor, sort } = flags
+  if (before !== undefined || Object.keys(filterOf(flags)).length > 0) {
+    throw new TrunklineError('usage', {
+      problem: 'give a query or flags, not both; the query says all that flags can: state:, task:, queue:, tag:, created:, …',
+      where: 'jobs list',
+    })
+  }
+  const order =
+    sort === undefined
+      ? {}
+      : { sortBy: sort.replace(/^-/, '') as SearchOrder, sortOrder: sort.startsWith('-') ? ('asc' as const) : ('desc' as const) }
+  await withTrunkline(command, async (trunkline) => {
+    const found = await trunkline.search({
+      q,
+      ...order,
+      ...(limit === undefined ? {} : { limit }),
+      ...(cursor === undefined ? {} : { cursor }),
+    })
+    const { jobs, nextCursor, total, totalIsEstimate } = found
+    if (wantsJson(command)) return printJson({ data: jobs, nextCursor, total, totalIsEstimate })
+    printJobs(jobs, nextCursor === null ? 'no job fits' : 'none so far')
+    const of = total === null || total <= jobs.length ? '' : `${jobs.length} of ${totalIsEstimate ? 'about ' : ''}${total}; `
+    if (nextCursor !== null) console.log(`${of}more with: --cursor ${nextCursor}`)
+  })
+}
+
+function printJobs(found: readonly JobView[], none: string): void {
+  const row = (job: JobView) => [
+    job.id,
+    job.task,
+    job.queue,
+    stateText(job),
+    `${job.attempt}/${job.maxAttempts}`,
+    ago(job.createdAt),
+    job.durationMs === null ? null : formatDuration(job.durationMs),
+    job.progress && !isTerminal(job.state) ? progressLine(job) : (job.error?.message ?? '').slice(0, 60),
+  ]
+  printTable(['ID', 'TASK', 'QUEUE', 'STATE', 'TRY', 'CREATED', 'TOOK', ''], found.map(row), none)
 }
 
 async function showJob(id: string, _options: object, command: Command): Promise<void> {
