@@ -25,13 +25,14 @@ const asked = Object.fromEntries(
     const n = Number(text)
     if (Number.isInteger(n) && n >= 1) return [name, n]
     console.error(`error: --${name} is "${text}"; allowed: a whole number from 1`)
-    process.exit(2)
+    return process.exit(2)
   }),
 )
 const rooms = Math.ceil(asked.sockets / asked.room)
 // each socket is a file on both sides
 const files = Number(spawnSync('sh', ['-c', 'ulimit -n']).stdout.toString())
-if (files < asked.sockets + 500) console.error(`warning: ${files} open files are allowed; ${asked.sockets} sockets need more: ulimit -n 65536`)
+if (files < asked.sockets + 500)
+  console.error(`warning: ${files} open files are allowed; ${asked.sockets} sockets need more: ulimit -n 65536`)
 
 const dataDir = mkdtempSync(join(tmpdir(), 'trunkline-sockets-'))
 const database = await startEmbedded({ dataDir })
@@ -40,7 +41,12 @@ const trunkline = await Trunkline.connect({ connectionString, migrate: true })
 const noop = defineTask('noop', { run() {} })
 
 function child(file, environment) {
-  const made = fork(new URL(file, import.meta.url), { execArgv: process.env.BENCH_PROFILE && file.includes('server') ? ['--expose-gc', '--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : ['--expose-gc'], env: { ...process.env, ...environment }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const made = fork(new URL(file, import.meta.url), {
+    execArgv:
+      process.env.BENCH_PROFILE && file.includes('server') ? ['--expose-gc', '--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : ['--expose-gc'],
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   const waiting = new Map()
   let last = 0
   made.on('message', ({ no, answer }) => waiting.get(no)?.(answer))
@@ -87,7 +93,9 @@ const load = async (untilMs) => {
   while (performance.now() - start < untilMs) {
     const due = Math.floor(((performance.now() - start) / 1000) * asked.rate)
     for (; n < due; n++) {
-      trunkline.enqueue(noop, {}, { queue: `room-${made++ % rooms}`, delay: '1h', tags: made % rooms === 1 ? ['mine'] : ['other'] }).catch(() => {})
+      trunkline
+        .enqueue(noop, {}, { queue: `room-${made++ % rooms}`, delay: '1h', tags: made % rooms === 1 ? ['mine'] : ['other'] })
+        .catch(() => {})
     }
     await pause(5)
   }
@@ -103,7 +111,9 @@ const quiet = residentOf(server.pid)
 const stuck = connect(Number(port), hostname)
 stuck.on('error', () => {})
 await new Promise((resolve) => stuck.once('connect', resolve))
-stuck.write(`GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`)
+stuck.write(
+  `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+)
 await new Promise((resolve) => stuck.once('data', resolve))
 const frame = (text) => {
   const body = Buffer.from(text)
@@ -134,12 +144,25 @@ const kB = (bytes) => `${(bytes / 1024).toFixed(1)} kB`
 const rows = [
   [`memory of a socket, of ${asked.sockets.toLocaleString('en-US')}`, kB(each), 'under 25 kB', each < 25 * 1024],
   ['an update reaches its room, p50', `${percentile(heard.latencies, 0.5).toFixed(0)} ms`, '', true],
-  [`an update reaches its room, p99, at ${asked.rate}/s in rooms of ${asked.room}`, `${percentile(heard.latencies, 0.99).toFixed(0)} ms`, 'under 250 ms', percentile(heard.latencies, 0.99) < 250],
+  [
+    `an update reaches its room, p99, at ${asked.rate}/s in rooms of ${asked.room}`,
+    `${percentile(heard.latencies, 0.99).toFixed(0)} ms`,
+    'under 250 ms',
+    percentile(heard.latencies, 0.99) < 250,
+  ],
   ['updates that reached every member of their room', `${heard.whole} of ${made}`, 'all', heard.whole === made],
-  [`the view after ${asked.offline} s offline equals REST`, `${view.equal ? 'equal' : 'differs'} after ${view.ms} ms, ${view.jobs} jobs`, 'within 2,000 ms', view.equal && view.ms < 2000],
+  [
+    `the view after ${asked.offline} s offline equals REST`,
+    `${view.equal ? 'equal' : 'differs'} after ${view.ms} ms, ${view.jobs} jobs`,
+    'within 2,000 ms',
+    view.equal && view.ms < 2000,
+  ],
   ['a client that never reads', `${(stuckCost / 1e6).toFixed(1)} MB`, 'under 20 MB', stuckCost < 20e6],
 ]
-console.log(`${asked.sockets} sockets connected in ${(connectMs / 1000).toFixed(1)} s; ${made} updates in ${seconds.toFixed(0)} s, ${heard.events} events heard\n`)
+console.log(
+  `${asked.sockets} sockets connected in ${(connectMs / 1000).toFixed(1)} s; ${made} updates in ${seconds.toFixed(0)} s, ${heard.events} events heard\n`,
+)
 console.log('| what | found | wanted | |\n|---|---|---|---|')
-for (const [what, found, wanted, holds] of rows) console.log(`| ${what} | ${found} | ${wanted} | ${holds ? 'holds' : '**does not hold**'} |`)
+for (const [what, found, wanted, holds] of rows)
+  console.log(`| ${what} | ${found} | ${wanted} | ${holds ? 'holds' : '**does not hold**'} |`)
 process.exitCode = rows.every(([, , , holds]) => holds) ? 0 : 1

@@ -13,11 +13,14 @@ export const trunkline = {
     const chat = defineTask('chat', { queue: 'chat', run: talk })
     const queue = await Trunkline.connect({ connectionString, migrate: true })
     return {
-      bulk: (n, from = 0) =>
-        queue.enqueueMany(
-          noop,
-          Array.from({ length: n }, (_, i) => ({ i: from + i })),
-        ),
+      async bulk(n, from = 0) {
+        for (let at = 0; at < n; at += 100_000) {
+          await queue.enqueueMany(
+            noop,
+            Array.from({ length: Math.min(100_000, n - at) }, (_, i) => ({ i: from + at + i })),
+          )
+        }
+      },
       add: (payload) => queue.enqueue(noop, payload),
       addSlow: (ms) => queue.enqueue(slow, { ms }),
       async talker() {

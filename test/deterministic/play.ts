@@ -148,7 +148,7 @@ async function work({ stage, link, scheduler, random, effects, busy }: Cast): Pr
     if (random.next() < 0.25) for (let i = random.between(2, 12); i > 0; i--) await scheduler.turn()
     const now = performance.now()
     for (const job of jobs) {
-      const common = { id: job.id, leaseId: job.leaseId, startedAt: now, endedAt: now, error: null }
+      const common = { id: job.id, leaseId: job.leaseId, attempt: job.attempt, startedAt: now, endedAt: now, error: null }
       const end: Completion = { ...common, queueId, taskId: job.taskId, status: 2, result: null }
       if (random.next() < 0.2) {
         handed.add(job.id)
@@ -205,6 +205,7 @@ async function heal(stage: Stage, effects: Effect[]): Promise<void> {
       flusher.complete({
         id: job.id,
         leaseId: job.leaseId,
+        attempt: job.attempt,
         startedAt: now,
         endedAt: now,
         error: null,

@@ -185,6 +185,7 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
       const end = {
         id,
         leaseId: lease,
+        attempt: 0,
         status: how,
         queueId: model.job(id).queue,
         taskId: task,
@@ -210,7 +211,16 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
       const got = await giveUp(
         link,
         first.worker,
-        batch.map((b) => ({ id: b.id, leaseId: b.lease, kind, delayMs: delay, startedAt: 0, endedAt: 0, error: '{"message":"x"}' })),
+        batch.map((b) => ({
+          id: b.id,
+          leaseId: b.lease,
+          attempt: 0,
+          kind,
+          delayMs: delay,
+          startedAt: 0,
+          endedAt: 0,
+          error: '{"message":"x"}',
+        })),
       )
       same('given up', got.n, batch.length)
       model.giveUp(

@@ -25,6 +25,7 @@ function ends(got: Claim, status = 2) {
   return got.jobs.map((j) => ({
     id: j.id,
     leaseId: j.leaseId,
+    attempt: j.attempt,
     status,
     queueId: j.queueId,
     taskId: j.taskId,

@@ -15,6 +15,8 @@ export const status = { completed: 2, failed: 3, cancelled: 4 } as const
 export interface Completion {
   readonly id: number
   readonly leaseId: number
+  /** Executions before this one. */
+  readonly attempt: number
   readonly status: number
   readonly queueId: number
   readonly taskId: number
@@ -93,8 +95,8 @@ export async function assertLease(database: Database, tx: Queryable, id: number,
   return row.open_ms
 }
 
-/** Of these jobs, which did this worker itself end or put back before? The others were taken from it. */
-export async function verdict(link: Link, workerId: number, ids: readonly number[]): Promise<Set<number>> {
-  const rows = await link.run(verdictStatement, [workerId, numbers(ids)])
+/** Of these executions, which did this worker itself end or put back before? The others were taken from it. */
+export async function verdict(link: Link, workerId: number, of: readonly { id: number; attempt: number }[]): Promise<Set<number>> {
+  const rows = await link.run(verdictStatement, [workerId, numbers(of.map((e) => e.id)), numbers(of.map((e) => e.attempt))])
   return new Set(rows.map((row) => Number(row[0])))
 }

@@ -12,6 +12,8 @@ export const giveUpKind = { failed: 1, snoozed: 2, handedBack: 3 } as const
 export interface GivenUp {
   readonly id: number
   readonly leaseId: number
+  /** Executions before this one. */
+  readonly attempt: number
   readonly kind: number
   readonly delayMs: number
   readonly startedAt: number

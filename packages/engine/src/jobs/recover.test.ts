@@ -132,7 +132,7 @@ test('the crash row names the dead worker, which is not told that it ended the j
   await claimBy(dead, 1)
   await die(dead, [job.id])
   expect(await crashes(job.id)).toBe(1)
-  expect(await verdict(link, dead, [Number(job.id)])).toEqual(new Set())
+  expect(await verdict(link, dead, [{ id: Number(job.id), attempt: 0 }])).toEqual(new Set())
 })
 
 test('a lease whose worker row was deleted by hand is taken over', async () => {

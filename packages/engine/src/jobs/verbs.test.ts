@@ -35,7 +35,17 @@ async function give(id: string, kind: number, more: Partial<GivenUp> = {}) {
   const job = await take(id)
   const now = performance.now()
   return await giveUp(walk, me, [
-    { id: job.id, leaseId: job.leaseId, kind, delayMs: 0, startedAt: now - 5, endedAt: now, error: '{"message":"boom"}', ...more },
+    {
+      id: job.id,
+      leaseId: job.leaseId,
+      attempt: job.attempt,
+      kind,
+      delayMs: 0,
+      startedAt: now - 5,
+      endedAt: now,
+      error: '{"message":"boom"}',
+      ...more,
+    },
   ])
 }
 
@@ -90,7 +100,16 @@ describe('give up', () => {
     const id = await make()
     const job = await take(id)
     const now = performance.now()
-    const given = { id: job.id, leaseId: job.leaseId + 1, kind: giveUpKind.failed, delayMs: 0, startedAt: now, endedAt: now, error: '{}' }
+    const given = {
+      id: job.id,
+      leaseId: job.leaseId + 1,
+      attempt: 0,
+      kind: giveUpKind.failed,
+      delayMs: 0,
+      startedAt: now,
+      endedAt: now,
+      error: '{}',
+    }
     expect(await giveUp(walk, me, [given])).toMatchObject({ n: 0 })
     expect((await trunkline.get(id)).state).toBe('running')
   })
@@ -158,7 +177,9 @@ describe('cancel', () => {
           const back = ++turn % 3 === 0 ? got.jobs[0] : undefined
           const rest = got.jobs.filter((j) => j !== back)
           if (back)
-            await giveUp(link, me, [{ id: back.id, leaseId: back.leaseId, kind: 3, delayMs: 0, startedAt: now, endedAt: now, error: null }])
+            await giveUp(link, me, [
+              { id: back.id, leaseId: back.leaseId, attempt: back.attempt, kind: 3, delayMs: 0, startedAt: now, endedAt: now, error: null },
+            ])
           if (rest.length > 0)
             await complete(
               join,

@@ -110,7 +110,17 @@ export function createFence(options: FenceOptions): Fence {
       try {
         await detach(execution, tx)
         const { id, queueId, taskId } = job
-        const end = { id, leaseId: execution.leaseId, queueId, taskId, status: status.completed, startedAt, result, error: null }
+        const end = {
+          id,
+          leaseId: execution.leaseId,
+          attempt: job.attempt,
+          queueId,
+          taskId,
+          status: status.completed,
+          startedAt,
+          result,
+          error: null,
+        }
         await completeIn(database, tx, workerId(), { ...end, endedAt: performance.now() })
         execution.ownResult = { result }
       } catch (error) {

@@ -87,12 +87,8 @@ export function createFlusher(options: FlusherOptions): Flusher {
     onSettled(ends)
   }
 
-  async function judge(ends: readonly { id: number }[]): Promise<void> {
-    const mine = await verdict(
-      options.link,
-      options.workerId(),
-      ends.map((e) => e.id),
-    )
+  async function judge(ends: readonly { id: number; attempt: number }[]): Promise<void> {
+    const mine = await verdict(options.link, options.workerId(), ends)
     const lost = ends.filter((e) => !mine.has(e.id)).map((e) => e.id)
     if (lost.length > 0) onRefused(lost)
   }

@@ -119,24 +119,25 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   })
 
   function store({ job, leaseId }: Execution, end: End): void {
-    const { id, queueId, taskId } = job
+    const { id, attempt, queueId, taskId } = job
     const { startedAt, endedAt } = end
     if (end.how === 'dropped' || end.how === 'completed_already') settled([{ id, leaseId }])
     else if ('delayMs' in end) {
       const kind = giveUpKind[end.how === 'retrying' ? 'failed' : end.how]
       const allowed = end.how === 'retrying' ? end.allowed : null
-      flusher.giveUp({ id, leaseId, kind, delayMs: end.delayMs, startedAt, endedAt, error: end.error, allowed })
+      flusher.giveUp({ id, leaseId, attempt, kind, delayMs: end.delayMs, startedAt, endedAt, error: end.error, allowed })
     } else {
       const result = end.how === 'completed' ? end.result : null
       const error = end.how === 'failed' ? end.error : null
-      flusher.complete({ id, leaseId, queueId, taskId, status: status[end.how], startedAt, endedAt, result, error })
+      flusher.complete({ id, leaseId, attempt, queueId, taskId, status: status[end.how], startedAt, endedAt, result, error })
     }
   }
 
-  function handBack(jobs: readonly { id: number; leaseId: number }[], delayMs = 0): void {
+  function handBack(jobs: readonly { id: number; leaseId: number; attempt: number }[], delayMs = 0): void {
     const now = performance.now()
     const kind = delayMs > 0 ? giveUpKind.snoozed : giveUpKind.handedBack
-    for (const { id, leaseId } of jobs) flusher.giveUp({ id, leaseId, kind, delayMs, startedAt: now, endedAt: now, error: null })
+    for (const { id, leaseId, attempt } of jobs)
+      flusher.giveUp({ id, leaseId, attempt, kind, delayMs, startedAt: now, endedAt: now, error: null })
   }
 
   // -- jobs -------------------------------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
       ledger.accept(claim)
       if (isSuspect) suspect = claim.jobs[0]?.id ?? null
       pool.push(claim.jobs)
-      if (claim.missing.length > 0) handBack(claim.missing.map((id) => ({ id, leaseId: claim.leaseId })))
+      if (claim.missing.length > 0) handBack(claim.missing.map((id) => ({ id, leaseId: claim.leaseId, attempt: 0 })))
     },
     listening: () => listener.proven(),
     reclaim: () => reclaim(claimLink, workerId, ledger.leases(), 0),
