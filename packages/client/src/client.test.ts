@@ -10,6 +10,7 @@ const scene = await serverScene()
 const address = await scene.server.start()
 const trunkline = await scene.db.connect()
 const operator = await scene.user('operator', { rights: ['payload.read'] })
+const admin = await scene.user('admin')
 const walk = defineTask('client.walk', {
   async run({ input, log }: { input: { fail?: boolean; steps: number }; log: any }) {
     log.setTotal(input.steps, 'steps')
@@ -77,7 +78,8 @@ describe('requests', () => {
     expect((await client.jobs.list({ tags: ['client'], state: 'pending' })).data.map((j) => j.id)).toEqual([later.id])
     expect(await client.jobs.cancel(later.id)).toMatchObject({ answer: 'cancelled' })
     expect(await client.jobs.bulk.retry({ jobIds: [later.id], dryRun: true })).toMatchObject({ dryRun: true, total: 1 })
-    await client.jobs.delete(later.id)
+    await expect(client.jobs.delete(later.id)).rejects.toMatchObject({ status: 403, code: 'forbidden' })
+    await createClient({ baseUrl: address, token: admin.token }).jobs.delete(later.id)
     await expect(client.jobs.get(later.id)).rejects.toMatchObject({ status: 404, code: 'job_not_found', requestId: expect.any(String) })
     const key = { idempotencyKey: 'once' }
     const first = await client.jobs.enqueue({ task: 'client.walk', payload: { steps: 1 } }, key)

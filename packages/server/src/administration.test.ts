@@ -13,11 +13,14 @@ const admin = await scene.user('admin')
 const operator = await scene.user('operator')
 
 const worker = await db.connect()
-await worker.work([
-  bulkUpdate({ connectionString: db.url, storage: null as never }),
-  defineTask('flaky', { queue: 'work', run: ({ input }) => Promise.reject(new FatalError(`no row ${(input as any).n} in "things"`)) }),
-  defineTask('later', { queue: 'work', run: () => ({ token: 'hunter2hunter2' }) }),
-])
+await worker.work(
+  [
+    bulkUpdate({ connectionString: db.url, storage: null as never }),
+    defineTask('flaky', { queue: 'work', run: ({ input }) => Promise.reject(new FatalError(`no row ${(input as any).n} in "things"`)) }),
+    defineTask('later', { queue: 'work', run: () => ({ token: 'hunter2hunter2' }) }),
+  ],
+  { keeper: false },
+)
 const keeper = worker.keeper()
 
 const ended = (id: string) =>

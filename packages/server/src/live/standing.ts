@@ -25,7 +25,8 @@ export async function findChanged(
     const text = JSON.stringify(row?.accounts?.[id] ?? null)
     const before = known.get(id)
     known.set(id, text)
-    if (before !== undefined && before !== text) changed.add(id)
+    // also who is seen for the first time: they may have changed between their coming and this look
+    if (before !== text) changed.add(id)
   }
   const over = { sessions: new Set<string>(row?.sessions), keys: new Set<string>(row?.keys), tokens: new Set<string>(row?.tokens) }
   const now = Date.now()

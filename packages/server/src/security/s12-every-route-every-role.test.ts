@@ -77,6 +77,7 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'GET /auth/oidc/callback': plain('/auth/oidc/callback'),
   'POST /jobs': async ({ side }) => ({ url: '/jobs', body: { task: side.task, delayMs: 3_600_000 } }),
   'GET /jobs': plain('/jobs'),
+  'GET /jobs/search': plain('/jobs/search?q=state:pending'),
   'GET /jobs/stats': plain('/jobs/stats'),
   'GET /jobs/events': plain('/jobs/events?after=0'),
   'GET /jobs/:id': byId(),
