@@ -18,7 +18,7 @@ const usage = `usage: npm run chaos -- [--seed S] [--fault F01,F03] [--seconds N
   --only TEXT    with --mutants: those whose names hold TEXT`
 
 /** Longest time for all work to end after the last fault. */
-const drainMs = 120_000
+const drainMs = 60_000
 
 /** What the list of the promises has besides, and why it is not among these. */
 const elsewhere: readonly NotRun[] = [

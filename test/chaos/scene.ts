@@ -281,20 +281,23 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     if ((await until(async () => (await open()) === 0, left)) === null)
       unfinished.push({ invariant: 'I2', sentence: `work was left ${Math.round((Date.now() - begun) / 1000)} s after the heal` })
     replacing = false
+    const stillborn = all()
+      .filter((place) => place.child && !place.ready)
+      .map((place) => place.name)
     for (const place of await endAll(all(), 12_000))
       unfinished.push({ invariant: 'I12', sentence: `worker ${place.name} did not stop within 12 s of SIGTERM` })
-    await sweepStillborn()
+    if (stillborn.length > 0) await sweepStillborn(stillborn)
     return unfinished
   }
 
-  /** A process that was told to end while it still began has only its row, and no keeper is left that would find it stale. */
-  async function sweepStillborn(): Promise<void> {
-    const none = async () => Number((await ask(`select count(*) n from trunkline.worker where state = 'starting'`))[0].n) === 0
-    await until(async () => {
-      if (await none()) return true
-      await admin.cleanupWorkers({ staleMs })
-      return await none()
-    }, 4 * staleMs)
+  /**
+   * A process that was told to end before it had begun dies of the signal and has only its row; no keeper is left to find that stale.
+   * Only where every row that is left is of such a process: one of a worker that stopped in order is a finding.
+   */
+  async function sweepStillborn(names: readonly string[]): Promise<void> {
+    await pause(staleMs)
+    const left = await ask('select name, state from trunkline.worker')
+    if (left.every((row) => row.state === 'starting' && names.includes(row.name))) await admin.cleanupWorkers({ staleMs })
   }
 
   return {

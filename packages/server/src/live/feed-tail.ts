@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isTrunklineError } from '@trunkline/contract'
 import type { Change, Trunkline } from '@trunkline/engine'
 
@@ -26,7 +27,7 @@ export function createFeedTail({ trunkline, onChanges, onError }: FeedTailOption
   let cursor: string | null = null
   let stopped = true
   let running: Promise<void> = Promise.resolve()
-  let wakeUp: (() => void) | null = null
+  let stopping = new AbortController()
   let begun = withBeginning()
 
   function withBeginning() {
@@ -37,17 +38,8 @@ export function createFeedTail({ trunkline, onChanges, onError }: FeedTailOption
     return { promise, tell }
   }
 
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer)
-        wakeUp = null
-        resolve()
-      }
-      const timer = setTimeout(done, ms)
-      wakeUp = done
-    })
-  }
+  /** Ends early when everything stops. */
+  const pause = (ms: number) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => {})
 
   async function look(): Promise<boolean> {
     if (cursor === null) {
@@ -90,11 +82,12 @@ export function createFeedTail({ trunkline, onChanges, onError }: FeedTailOption
     start() {
       if (!stopped) return
       stopped = false
+      stopping = new AbortController()
       running = follow()
     },
     async stop() {
       stopped = true
-      wakeUp?.()
+      stopping.abort()
       await running
       begun.tell()
       begun = withBeginning()
