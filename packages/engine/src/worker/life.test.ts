@@ -146,6 +146,9 @@ describe('a singleton', () => {
     const options = { singleton: { name: queue, staleMs: 20_000 }, graceMs: 5000, heartbeatMs: 60_000 }
     const zombie = await work([job], { ...options, onReplace: () => replaced.resolve() })
     await until(() => zombie.running === 1)
+    // a slot that has run for a second is told of by a beat out of turn: one that came later would tell the zombie too early that it is lost
+    const told = () => db.rows('select from trunkline.worker where id = $1 and $2 = any(running)', [zombie.id, held.id])
+    await until(async () => (await told()).length > 0, 'the zombie to tell what runs')
     await expect(work([job], options)).rejects.toMatchObject({ code: 'singleton_taken' })
     const heir = await until(async () => {
       await goSilent(zombie.id)
