@@ -14,6 +14,10 @@ const alone = [
   'packages/engine/src/postgres/pooler.test.ts',
 ]
 
+// npm run test:matrix runs all of the engine again on the other version and through the pooler; npm test what can differ there
+const whole = process.env.TRUNKLINE_TEST_MATRIX !== undefined
+const again = whole ? 'packages/engine/src/jobs/**/*.test.ts' : 'packages/engine/src/jobs/{claim,enqueue,keys,recover,verbs,why}.test.ts'
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -28,10 +32,14 @@ export default defineConfig({
           ...test,
           name: 'postgresql 15',
           include: [
-            'packages/engine/src/{feed,jobs,keeper}/*.test.ts',
-            'packages/engine/src/worker/{worker,batch,life,own-transaction}.test.ts',
-            'packages/engine/src/postgres/{listen,migrate}.test.ts',
+            again,
+            'packages/engine/src/jobs/plans.test.ts',
+            'packages/engine/src/jobs/search/*.test.ts',
+            'packages/engine/src/keeper/retention.test.ts',
+            'packages/engine/src/worker/worker.test.ts',
+            'packages/engine/src/postgres/migrate.test.ts',
             'packages/tasks/src/backup.test.ts',
+            ...(whole ? ['packages/engine/src/{feed,keeper,worker,flows}/*.test.ts'] : []),
           ],
         },
       },
@@ -43,8 +51,8 @@ export default defineConfig({
               test: {
                 ...test,
                 name: 'pgbouncer',
-                include: ['packages/engine/src/worker/worker.test.ts', 'packages/engine/src/jobs/*.test.ts'],
-                exclude: ['packages/engine/src/jobs/plans.test.ts'],
+                include: ['packages/engine/src/worker/worker.test.ts', again],
+                exclude: ['packages/engine/src/jobs/plans.test.ts', 'packages/engine/src/jobs/search/search-plans.test.ts'],
               },
             },
           ]

@@ -120,7 +120,7 @@ const scenarios = {
     })),
   pickup: (house, { rounds }) =>
     interleaved(house, best, rounds, 'pickup', async (scene) => {
-      const found = await pickup(scene, 100)
+      const found = await pickup(scene, 200)
       return { p50: median(found), p99: percentile(found, 0.99) }
     }),
   slow: (house) => interleaved(house, [trunkline, graphileBest], 1, 'slow among quick', (scene) => slowAmongQuick(scene, 20_000, 8000)),

@@ -2,10 +2,12 @@
 -- $1 queue int[]  $2 task int[]  $3 negated priority int2[]  $4 max attempts int2[]  $5 run at timestamptz[] (null: now)
 -- $6 timeout in ms int8[]  $7 who text[]  $8 payload jsonb[]  $9 delay in ms from now int8[] (null: as $5 says)
 -- $10 tags jsonb[] of text arrays or null  $11 re-run of int8[]
+-- "offset 0" hides the lengths of the arrays from the planner: a plan made for them looks cheaper than the general one, for ever, and making it costs 0.5 ms.
 with i as materialized (
     select nextval('trunkline.id') id, queue_id, task_id, priority, max_attempts, timeout_ms, created_by, payload, tags, rerun_of, o,
       coalesce(at, now() + delay * interval '1ms') run_at, coalesce(at <= now(), coalesce(delay, 0) = 0) due
-    from unnest($1::int[], $2::int[], $3::int2[], $4::int2[], $5::timestamptz[], $6::int8[], $7::text[], $8::jsonb[], $9::int8[], $10::jsonb[], $11::int8[])
+    from (select $1::int[] q, $2::int[] t, $3::int2[] p, $4::int2[] m, $5::timestamptz[] r, $6::int8[] l, $7::text[] w, $8::jsonb[] b, $9::int8[] d, $10::jsonb[] g, $11::int8[] x
+        offset 0) v, unnest(v.q, v.t, v.p, v.m, v.r, v.l, v.w, v.b, v.d, v.g, v.x)
       with ordinality u(queue_id, task_id, priority, max_attempts, at, timeout_ms, created_by, payload, delay, tags, rerun_of, o)),
   j as (insert into trunkline.job(id, queue_id, task_id, priority, max_attempts, run_at, timeout_ms, created_by, payload, tags, rerun_of)
     select id, queue_id, task_id, priority, max_attempts, run_at, timeout_ms, created_by, payload,

@@ -43,8 +43,13 @@ const unknown: ReadonlySet<What> = new Set(['ended'])
 const claimsEveryMs = 250
 const figuresEveryMs = 1000
 
-/** Every how many seconds a room of so many hears the figures of its queues. */
-const figuresPace = (members: number) => Math.min(5, 1 + Math.floor(members / 50))
+/** Figures of queues are sent so often in a second, to all listeners together; beyond that each room hears them more rarely … */
+const figuresASecond = 1000
+/** … but every so many seconds. */
+const rarestFigures = 10
+
+/** A number of a room, so that not all of them hear their figures in the same second. */
+const shareOf = (room: string) => [...room].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 9973, 0)
 
 /** A line of a log as events show it: without secrets. */
 export const lineOf = ({ at, message, context, ...line }: LogEntry) => ({
@@ -178,17 +183,20 @@ export function createBroadcast({ service, rooms, size, outbox, system, onError 
     const whole = bulk
     bulk = false
     if (listening.length === 0) return
-    const queues = await trunkline.queues()
+    const queues = (await trunkline.queues()).map(({ paused: _, ...queue }) => ({ queue, text: JSON.stringify(queue) }))
+    const byName = new Map(queues.map((entry) => [entry.queue.queue, entry]))
+    const listeners = listening.reduce((sum, room) => sum + size(room.name), 0)
+    const pace = Math.min(rarestFigures, Math.max(1, Math.ceil(listeners / figuresASecond)))
     turn++
     for (const room of listening) {
       const all = whole || overflown.has(room.name)
-      // a thousand members need not hear every second how many jobs there are
-      if (!all && turn % figuresPace(size(room.name)) !== 0) continue
+      // ten thousand listeners need not hear every second how many jobs there are
+      if (!all && (turn + shareOf(room.name)) % pace !== 0) continue
       const said = figures.get(room.name) ?? new Map<string, string>()
       figures.set(room.name, said)
-      for (const { paused: _, ...queue } of queues) {
-        if ((room.kind === 'queue' && room.key !== queue.queue) || !room.admitsQueue(queue.queue)) continue
-        const text = JSON.stringify(queue)
+      const own = byName.get(room.key)
+      for (const { queue, text } of room.kind === 'queue' ? (own ? [own] : []) : queues) {
+        if (!room.admitsQueue(queue.queue)) continue
         const changed = said.get(queue.queue) !== text
         said.set(queue.queue, text)
         // lists want to know only that single events do not tell everything

@@ -241,10 +241,13 @@ const predicates: Record<Exclude<QueryTerm['field'], null>, (draft: Draft, term:
     const started = startedOf[draft.source]
     return timed(draft, started && `(${started} - coalesce(j.run_at, j.created_at))`, values, milliseconds)
   },
-  attempt: (draft, { values }) =>
-    draft.source === 'debounced'
-      ? compare(draft, '0', values, (n) => `${n}::int`)
-      : compare(draft, attemptOf(draft), values, (n) => `${n}::int`),
+  attempt(draft, { values }) {
+    if (draft.source === 'debounced') return compare(draft, '0', values, (n) => `${n}::int`)
+    const fits = compare(draft, attemptOf(draft), values, (n) => `${n}::int`)
+    if (draft.source !== 'waiting' || !values.every(asksForOne)) return fits
+    // of those that wait few were tried before, and they are listed
+    return `(exists (select from trunkline.attempt x where x.id = j.id and x.id < $1 and x.id >= $2) and ${fits})`
+  },
   priority(draft, { values }) {
     draft.joins.add('moved')
     return compare(draft, '-coalesce(m.priority, j.priority)', values, (n) => `${n}::int`)
@@ -268,6 +271,13 @@ const predicates: Record<Exclude<QueryTerm['field'], null>, (draft: Draft, term:
     return `(j.id = any(array(select x.job_id from trunkline.searchable x where x.task_id = any(${draft.bind(numbers(tasks))}::int[])
       and x.path = ${draft.bind(path.join('.'))} and x.value = any(${draft.bind(keys)}::text[]) and x.job_id < $1 and x.job_id >= $2)) and ${exact})`
   },
+}
+
+/** Does no job fit that was never tried? */
+function asksForOne(v: QueryValue): boolean {
+  if (v.match === 'range') return v.from >= 1
+  if (v.match === 'is') return Number(v.value) >= 1
+  return (v.match === '>=' && v.value >= 1) || (v.match === '>' && v.value >= 0)
 }
 
 function timed(
