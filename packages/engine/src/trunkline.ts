@@ -9,16 +9,22 @@ import {
   readChanges,
   timeOfCursor,
 } from './feed/changes.ts'
+import { addToFlow, makeFlow, type NewFlow, type StoredFlow, storeDependents } from './flows/add.ts'
+import { cancelFlow, type FlowChange, retryFlow } from './flows/change.ts'
+import { edgesOn } from './flows/read-flow.ts'
+import { type FlowNode, type FlowView, flowNodes, getFlow, listFlows } from './flows/show.ts'
 import { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulk } from './jobs/bulk.ts'
 import { type BulkResults, bulkResults } from './jobs/bulk-results.ts'
 import { type BulkPlan, type BulkSum, bindBulk, runBulk, storeBulk } from './jobs/bulk-run.ts'
 import { type CancelAnswer, cancel, deleteJob } from './jobs/cancel.ts'
 import { checkKeys } from './jobs/check-options.ts'
 import type { Task } from './jobs/define-task.ts'
+import { type DependsOnJob, readDependsOn } from './jobs/depends-on.ts'
 import {
   createGatherer,
   type EnqueueManyOptions,
   type EnqueueOptions,
+  type NewJob,
   readJobs,
   readManyJobs,
   type StoredJob,
@@ -82,6 +88,40 @@ export interface Job<Result = unknown> {
   result(options?: { signal?: AbortSignal }): Promise<Result>
 }
 
+/** A flow that was made, or added to. */
+export interface Flow {
+  readonly id: string
+  /** The jobs of the call by the names that they have in the flow. */
+  readonly jobs: Readonly<Record<string, Job>>
+  get(): Promise<FlowView>
+}
+
+/** Flows: jobs that depend on each other. */
+export interface Flows {
+  /**
+   * Makes up to 10,000 jobs that depend on each other, all or none.
+   * @throws `flow_cycle` with the way round, `batch_too_large`, `invalid_option`, `job_not_found`, and what an enqueue throws
+   * @example
+   * const flow = await trunkline.flows.add({ name: 'nightly', jobs: [
+   *   { name: 'extract', task: extract },
+   *   { name: 'load', task: load, dependsOn: ['extract'] },
+   * ] })
+   */
+  add(flow: NewFlow): Promise<Flow>
+  /** Adds jobs to a flow, also from a handler of it; they may depend on jobs of it by name. @throws as `add`, and `flow_not_found` */
+  addJobs(id: string, more: Omit<NewFlow, 'name'>): Promise<Flow>
+  /** @throws `flow_not_found`, `invalid_option` */
+  get(id: string): Promise<FlowView>
+  /** Newest first. */
+  list(options?: { limit?: number; before?: string }): Promise<FlowView[]>
+  /** Its jobs in the order in which they were made, with what each depends on. */
+  jobs(id: string, options?: { after?: string; limit?: number; within?: Within | null }): Promise<FlowNode[]>
+  /** Cancels all of its jobs that have not ended. @throws `flow_not_found` */
+  cancel(id: string, options?: { by?: string }): Promise<FlowChange>
+  /** Runs again what failed or was cancelled; what has completed stays. @throws `flow_not_found` */
+  retry(id: string): Promise<FlowChange>
+}
+
 /** The verbs of a {@link Trunkline} within one open transaction: what they do exists exactly when it commits. */
 export interface TransactionVerbs {
   readonly tx: Queryable
@@ -120,6 +160,8 @@ export interface Trunkline {
     options?: EnqueueManyOptions<Input>,
   ): Promise<Job<Result>[]>
   enqueueMany(task: string, payloads: readonly unknown[], options?: EnqueueManyOptions): Promise<Job[]>
+  /** Jobs that depend on each other. */
+  readonly flows: Flows
   /** The way to a job that was made elsewhere. @throws `invalid_job_id` */
   job(id: string): Job
   /** @param options.within whose jobs may be seen; others are not found @throws `job_not_found` */
@@ -283,12 +325,42 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     return closing
   }
 
+  /** Jobs without keys that depend on others; those are looked for in the same transaction. */
+  async function dependents(jobs: readonly NewJob[], on: readonly (string | DependsOnJob)[], tx?: Queryable): Promise<string[]> {
+    const dependencies = readDependsOn(on)
+    if (jobs.some((made) => made.keys !== null))
+      throw new TrunklineError('invalid_option', { field: 'dependsOn', received: 'given together with a key', allowed: 'one of the two' })
+    return await storeDependents(database, jobs, edgesOn(dependencies, jobs.length), tx)
+  }
+
+  function flowOf({ id, named }: StoredFlow): Flow {
+    const jobs = Object.fromEntries([...named].map(([name, jobId]) => [name, job(jobId, 'new')]))
+    return { id, jobs, get: () => getFlow(database, id) }
+  }
+
+  const flows: Flows = {
+    add: async (flow) => flowOf(await makeFlow(database, names, flow)),
+    async addJobs(id, more) {
+      await getFlow(database, id)
+      return flowOf(await addToFlow(database, names, id, more))
+    },
+    get: (id) => getFlow(database, id),
+    list: (listOptions) => listFlows(database, listOptions),
+    jobs: (id, nodeOptions) => flowNodes(database, id, nodeOptions),
+    cancel: (id, { by } = {}) => cancelFlow(database, id, by ?? null),
+    retry: (id) => retryFlow(database, id),
+  }
+
   function verbsWithin(inside: Database, tx: Queryable): TransactionVerbs {
     return {
       tx,
       async enqueue(task, payload, enqueueOptions = {}) {
         const [made] = await readJobs(names, task, [payload], enqueueOptions)
         if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
+        if (enqueueOptions.dependsOn) {
+          const [id] = await dependents([made], enqueueOptions.dependsOn, tx)
+          return { id: id as string, made: 'new' }
+        }
         return await storeOne(database, gatherer, made, tx)
       },
       get: (id, { within } = {}) => getJob(inside, id, within),
@@ -319,13 +391,21 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     async enqueue(task: Task | string, payload: unknown, enqueueOptions: EnqueueOptions = {}) {
       const [made] = await readJobs(names, task, [payload], enqueueOptions)
       if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
+      if (enqueueOptions.dependsOn) {
+        const [id] = await dependents([made], enqueueOptions.dependsOn, enqueueOptions.tx)
+        return job(id as string, 'new')
+      }
       const stored = await storeOne(database, gatherer, made, enqueueOptions.tx)
       return job(stored.id, stored.made)
     },
     async enqueueMany(task: Task | string, payloads: readonly unknown[], enqueueOptions: EnqueueManyOptions = {}) {
       const made = await readManyJobs(names, task, payloads, enqueueOptions)
+      if (enqueueOptions.dependsOn && made.length > 0) {
+        return (await dependents(made, enqueueOptions.dependsOn, enqueueOptions.tx)).map((id) => job(id, 'new'))
+      }
       return (await storeMany(database, made, enqueueOptions.tx)).map((stored: StoredJob) => job(stored.id, stored.made))
     },
+    flows,
     job: (id) => job(checkJobId(id)),
     get: (id, { within } = {}) => getJob(database, id, within),
     list: (listOptions) => listJobs(database, names, listOptions),

@@ -8,7 +8,7 @@ export interface Metrics {
   read(): Promise<{ text: string; type: string }>
 }
 
-const places = ['due', 'scheduled', 'running', 'completed', 'failed', 'cancelled'] as const
+const places = ['due', 'scheduled', 'blocked', 'running', 'completed', 'failed', 'cancelled'] as const
 const events = ['added', 'completed', 'failed', 'cancelled', 'failedTries', 'crashed'] as const
 
 /** Makes {@link Metrics}: what lies in the database is read when it is asked for. Memory, processor and event loop come with them. */

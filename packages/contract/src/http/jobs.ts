@@ -346,6 +346,7 @@ export const jobStats = z
     total: z.object({
       pending: z.number(),
       scheduled: z.number(),
+      blocked: z.number(),
       running: z.number(),
       completed: z.number(),
       failed: z.number(),
@@ -356,6 +357,7 @@ export const jobStats = z
         queue: z.string(),
         pending: z.number().meta({ description: 'Due and scheduled together' }),
         scheduled: z.number(),
+        blocked: z.number(),
         running: z.number(),
         completed: z.number(),
         failed: z.number(),

@@ -7,6 +7,7 @@ export const queue = z
     queue: z.string(),
     due: z.number(),
     scheduled: z.number(),
+    blocked: z.number(),
     running: z.number(),
     completed: z.number(),
     failed: z.number(),

@@ -57,6 +57,11 @@ export const errorTable = {
     sentence: '{field} is {received}; allowed: milliseconds as a number, or text such as 500ms, 30s, 2m, 1h, 1d, up to ten years',
     hint: 'Correct the duration.',
   },
+  flow_cycle: {
+    status: 400,
+    sentence: 'these jobs wait for each other: {path}',
+    hint: 'Take one of these dependencies away.',
+  },
   batch_too_large: { status: 413, sentence: '{received} jobs in one call; at most {allowed}', hint: 'Split the call.' },
   // what was asked for is not there, or not in the right state
   unknown_task: {
@@ -79,6 +84,7 @@ export const errorTable = {
     sentence: 'there is no queue "{received}"{meant}',
     hint: 'A queue is there once a job or a worker has named it; known: {allowed}.',
   },
+  flow_not_found: { status: 404, sentence: 'there is no flow {received}', hint: 'Look at the flow id; retention removes a flow with the last of its jobs.' },
   wrong_state: { status: 409, sentence: 'job {job} is {state}; it cannot be {verb}', hint: '{advice}' },
   key_taken: {
     status: 409,

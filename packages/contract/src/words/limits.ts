@@ -29,6 +29,10 @@ export const limits = {
   keyLength: 500,
   /** Jobs that one bulk call may select. */
   bulk: 100_000,
+  /** Jobs that one job may depend on. */
+  dependsOn: 10_000,
+  /** Jobs that one call may add to a flow. */
+  flow: 10_000,
   /** Searchable payload paths of a task. */
   searchable: 16,
 } as const

@@ -22,15 +22,18 @@ const advice: Record<RefusableVerb, Record<string, string>> = {
     completed: 'To run it once more, re-run it as a new job: trunkline jobs rerun {job}.',
     running: 'Wait for its end, or cancel it first.',
     pending: 'It is waiting for its turn already.',
+    blocked: 'It is waiting for other jobs already; see: trunkline jobs why {job}.',
     replaced: 'Another job with its key took its place; re-run it as a new job: trunkline jobs rerun {job}.',
     expiring: 'Retention is about to remove it; re-run it as a new job: trunkline jobs rerun {job}.',
   },
   rerun: {
     pending: 'It has not run yet: change it (trunkline jobs update {job}) or start it now (trunkline jobs promote {job}).',
     running: 'Wait for its end, or cancel it first.',
+    blocked: 'It has not run yet: change it (trunkline jobs update {job}), or see what it waits for (trunkline jobs why {job}).',
   },
   promoted: {
     due: 'It starts as soon as a slot is free; see: trunkline jobs why {job}.',
+    blocked: 'It starts when the jobs that it depends on have ended; see: trunkline jobs why {job}.',
     running: 'It runs already.',
     completed: ended.promoted,
     failed: ended.promoted,

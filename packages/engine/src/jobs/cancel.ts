@@ -10,11 +10,18 @@ const cancelStatement = statement(import.meta.url, 'cancel.sql')
 /** What a cancellation did: the job was waiting and is cancelled, it runs and its worker was told, or it had ended before. */
 export type CancelAnswer = 'cancelled' | 'asked' | 'ended'
 
-const cancelled: Record<string, CancelAnswer> = { ready: 'cancelled', scheduled: 'cancelled', debounce: 'cancelled', running: 'asked' }
+const cancelled: Record<string, CancelAnswer> = {
+  ready: 'cancelled',
+  scheduled: 'cancelled',
+  debounce: 'cancelled',
+  blocked: 'cancelled',
+  running: 'asked',
+}
 const deleted: Record<string, string> = {
   ready: 'deleted',
   scheduled: 'deleted',
   debounce: 'deleted',
+  blocked: 'deleted',
   completed: 'deleted',
   failed: 'deleted',
   cancelled: 'deleted',

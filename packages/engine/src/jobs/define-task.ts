@@ -4,6 +4,7 @@ import type { JobLogger } from '../log/job-logger.ts'
 import type { Queryable } from '../postgres/database.ts'
 import { type BackoffFunction, type BackoffOption, readBackoff } from './backoff.ts'
 import { checkAttempts, checkKeys, checkName, checkPriority } from './check-options.ts'
+import type { ParentView } from './parents.ts'
 import { type CheckedRule, type RetryRule, readRules } from './retry-rules.ts'
 
 /** The job as its handler sees it. All ids are decimal text. */
@@ -49,6 +50,8 @@ export interface TaskContext<Input> {
    * @throws `lease_lost`
    */
   assertLease(tx: Queryable): Promise<void>
+  /** What the jobs came to that this one depends on, oldest first; none for a job that depends on nothing. */
+  parents(): Promise<ParentView[]>
 }
 
 /** One job in a call of a batch handler. What is not settled when the handler returns is completed; when it throws, failed. */

@@ -6,6 +6,7 @@ import { prepared, statement } from '../postgres/statement.ts'
 import { isTransient } from '../postgres/transient.ts'
 import { checkAttempts, checkKeys, checkPriority } from './check-options.ts'
 import type { Task } from './define-task.ts'
+import type { DependsOnJob } from './depends-on.ts'
 import { jsonText } from './json-text.ts'
 import { type KeyOptions, type Keys, keyOptionNames, readKeys } from './keys.ts'
 import type { KnownTask, Names } from './names.ts'
@@ -33,6 +34,8 @@ export interface EnqueueOptions extends KeyOptions {
   createdBy?: string
   /** For people and filters: at most 20, each of 1 to 64 characters. */
   tags?: readonly string[]
+  /** Jobs that must end before this one may begin; see {@link DependsOnJob}. Not together with keys. */
+  dependsOn?: readonly (string | DependsOnJob)[]
   /** The caller's own open transaction: the job exists exactly when it commits. */
   tx?: Queryable
 }
@@ -52,6 +55,7 @@ const optionNames = [
   'timeout',
   'createdBy',
   'tags',
+  'dependsOn',
   'tx',
   ...keyOptionNames,
 ] as const satisfies readonly (keyof EnqueueOptions)[]
@@ -215,7 +219,7 @@ const column = (jobs: readonly NewJob[], pick: (job: NewJob) => number | string 
 const textColumn = (jobs: readonly NewJob[], pick: (job: NewJob) => string | null) => texts(jobs.map(pick))
 
 /** What every enqueue of a mix is given, as `enqueue.sql` numbers it. */
-function columns(jobs: readonly NewJob[]): string[] {
+export function columns(jobs: readonly NewJob[]): string[] {
   return [
     column(jobs, (j) => j.queueId),
     column(jobs, (j) => j.taskId),

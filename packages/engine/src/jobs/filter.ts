@@ -13,6 +13,7 @@ const selects = {
   all: load('select-all.sql'),
   ended: load('select-ended.sql'),
   running: load('select-running.sql'),
+  blocked: load('select-blocked.sql'),
   due: load('select-due.sql'),
   timed: load('select-timed.sql'),
   byPayload: load('select-by-payload.sql'),
@@ -167,7 +168,6 @@ function common(f: CheckedFilter): unknown[] {
  */
 export async function selectIds(database: Database, f: CheckedFilter, limit: number, below?: string): Promise<string[]> {
   const [state] = f.states
-  if (state === 'blocked') return []
   const driver = f.args.find((a) => f.task?.searchable.includes(a.path))
   if (driver) return await selectByPayload(database, f, driver, limit, below)
   if (state === 'pending') return await selectPending(database, f, limit)
@@ -175,6 +175,10 @@ export async function selectIds(database: Database, f: CheckedFilter, limit: num
   if (f.reason !== null && status === undefined) return []
   if (status)
     return await selectSlices(database, selects.ended, [...common(f), `{${status}}`, f.reason, f.fingerprint, f.within], limit, below)
+  if (state === 'blocked') {
+    const rows = await database.run<{ id: string }>(selects.blocked, [below ?? highest, 0, limit, ...common(f), f.within], 'walk')
+    return rows.map((row) => row.id)
+  }
   if (state === 'running') {
     const rows = await database.run<{ id: string }>(selects.running, [below ?? highest, 0, limit, ...common(f), f.within])
     return rows.map((row) => row.id)

@@ -19,11 +19,16 @@ with i as materialized (select distinct u id from unnest($1::bigint[]) u),
     select id, attempt, case when status = 4 then 14 when error ->> 'reason' = 'crash_limit' then 12 else 11 end, worker_id, started_at, finished_at, error
     from o where started_at is not null),
   e as (update trunkline.attempt set kind = kind + 10 where id = any(array(select id from o)) and kind < 10),
+  -- one whose parents have not ended waits for them again; a parent that ends beside us is looked for later
+  dp as materialized (select y.child, y.parent from trunkline.dependency y where y.child = any(array(select id from o)) and y.open),
+  bl as (insert into trunkline.blocked(id, queue_id, priority, parents_left)
+    select ok.id, ok.q, ok.p, n from ok join (select child, count(*) n from dp group by 1) d on d.child = ok.id),
+  la as (insert into trunkline.late(parent, child) select parent, child from dp),
   r as (insert into trunkline.ready(queue_id, priority, seq, attempt, n, ids)
     select q, p, nextval('trunkline.id'), na, count(*), array_agg(id order by id)
     from (select ok.id, ok.q, ok.p, o.attempt + (o.started_at is not null)::int na,
         (row_number() over (partition by ok.q, ok.p, o.attempt + (o.started_at is not null)::int order by ok.id) - 1) / 100 b
-      from o join ok on ok.id = o.id) z
+      from o join ok on ok.id = o.id where ok.id not in (select child from dp)) z
     group by q, p, na, b),
   w as (delete from trunkline.cancel_wanted where id = any(array(select id from o))),
   -- its time is set as well: the sweep of free keys trusts no row that is younger than its look

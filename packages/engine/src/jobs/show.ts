@@ -30,6 +30,10 @@ export interface JobView {
   key: string | null
   /** The job that this one repeats. */
   rerunOf: string | null
+  /** The flow that it belongs to. */
+  flowId: string | null
+  /** Ids of the jobs that it depends on. */
+  dependsOn: string[]
   createdAt: Date
   createdBy: string | null
   runAt: Date
@@ -69,6 +73,8 @@ export function jobView(row: any): JobView {
     tags: row.tags,
     key: row.key,
     rerunOf: row.rerun_of,
+    flowId: row.flow_id,
+    dependsOn: row.depends_on.map(String),
     createdAt: row.created_at,
     createdBy: row.created_by,
     runAt: row.run_at,
@@ -139,6 +145,8 @@ export interface QueueView {
   due: number
   /** Wait for their time: scheduled, retrying, snoozed, debounced. */
   scheduled: number
+  /** Wait for other jobs. */
+  blocked: number
   running: number
   completed: number
   failed: number

@@ -7,7 +7,11 @@ with t as materialized (
     from jsonb_to_recordset($1::jsonb) x(id bigint, place text, queue_id int, lane smallint, own_lane smallint, attempt smallint, run_at timestamptz, why smallint)
     where place in ('ready', 'scheduled', 'debounce')),
   w as materialized (select *, coalesce(due > now(), false) later from t),
-  mv as (insert into trunkline.moved(id, queue_id, priority) select id, q, p from w where $2 is not null or $3 is not null
+  -- those that wait for others were locked, not taken out: they change where they are
+  bl as (update trunkline.blocked b set queue_id = coalesce($2::int, b.queue_id), priority = coalesce($3::int2, b.priority), run_at = coalesce($4::timestamptz, b.run_at)
+    where b.id = any(array(select id from jsonb_to_recordset($1::jsonb) x(id bigint, place text) where place = 'blocked')) returning b.id, b.queue_id, b.priority),
+  mv as (insert into trunkline.moved(id, queue_id, priority)
+    select id, q, p from (select id, q, p from w union all select id, queue_id, priority from bl) z where $2 is not null or $3 is not null
     on conflict (id) do update set queue_id = excluded.queue_id, priority = excluded.priority),
   sc as (insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt, why)
     select id, due, q, case when lane = 32767 then lane else p end, attempt, why from w where later),
@@ -19,6 +23,6 @@ with t as materialized (
     on conflict (queue_id, priority, seq) do update set ids = excluded.ids || trunkline.ready.ids, n = excluded.n + trunkline.ready.n),
   fd as (insert into trunkline.feed(xid, no, kind, body)
     select pg_current_xact_id(), nextval('trunkline.feed_no'), 'moved', jsonb_build_object('n', count(*), 'ids', case when count(*) <= 100 then jsonb_agg(id) end)
-    from w having count(*) > 0)
-select count(*)::int n, (select pg_notify('trunkline', 'w') where exists (select from w where not later)
+    from (select id from w union all select id from bl) z having count(*) > 0)
+select (select count(*) from bl)::int + count(*)::int n, (select pg_notify('trunkline', 'w') where exists (select from w where not later)
   and (select bool_or(waiting) from trunkline.idle where queue_id = any(array(select q from w)))) woken from w

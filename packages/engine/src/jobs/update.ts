@@ -50,7 +50,7 @@ export async function readChanges(names: Names, changes: JobChanges): Promise<Ch
   }
 }
 
-const changed: Record<string, string> = { ready: 'updated', scheduled: 'updated', debounce: 'updated' }
+const changed: Record<string, string> = { ready: 'updated', scheduled: 'updated', debounce: 'updated', blocked: 'updated' }
 
 async function change(database: Database, ids: readonly string[], changes: CheckedChanges): Promise<{ id: string; was: string }[]> {
   const { queueId, priority, runAt, tags } = changes

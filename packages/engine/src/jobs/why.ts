@@ -10,7 +10,7 @@ export interface Why {
   jobId: string
   state: JobState
   /**
-   * `due`, `scheduled`, `retrying`, `paused` · `running`, `prefetched`, `cancelling`, `worker_silent` · `completed`, or the
+   * `due`, `scheduled`, `retrying`, `paused` · `blocked` · `running`, `prefetched`, `cancelling`, `worker_silent` · `completed`, or the
    * reason of its end.
    */
   reason: string
@@ -41,6 +41,10 @@ export interface Why {
   /** What was said when its queue was paused. */
   note?: string
   replacedBy?: string
+  flowId?: string
+  /** `blocked`: how many dependencies are open, and the first twenty of the jobs that it waits for. */
+  open?: number
+  waitsFor?: { jobId: string; task: string; state: JobState }[]
 }
 
 /** @throws `job_not_found`, `invalid_job_id` */

@@ -18,6 +18,7 @@ const notifyEndedStatement = statement(import.meta.url, 'notify-ended.sql')
 const sweepWatchesStatement = statement(import.meta.url, 'sweep-watches.sql')
 const compactStatement = statement(import.meta.url, 'compact-stat.sql')
 const leaderStatement = statement(import.meta.url, 'leader.sql')
+const settleLateStatement = statement(import.meta.url, 'settle-late.sql')
 const resignStatement = statement(import.meta.url, 'resign.sql')
 const rollUpStatement = statement(import.meta.url, 'roll-up.sql')
 const sweepKeysStatement = statement(import.meta.url, 'sweep-keys.sql')
@@ -90,6 +91,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
 
   const chores: Chore[] = [
     { name: 'promote', everyMs: 500, dueAt: 0, run: promoteDue },
+    { name: 'dependencies', everyMs: 500, dueAt: 0, run: () => link.run(settleLateStatement, []).then(() => undefined) },
     { name: 'recover', everyMs: sweepMs, dueAt: 0, run: recoverDead },
     { name: 'partitions', everyMs: 1000, dueAt: 0, run: () => addPartitions(database).then(() => undefined) },
     { name: 'counters', everyMs: 1000, dueAt: 0, run: rollUp },

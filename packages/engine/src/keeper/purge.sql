@@ -13,6 +13,8 @@ with c as materialized (select id, queue_id, task_id, status, finished_at from t
   p as (delete from trunkline.progress where job_id = any(array(select id from o))),
   m as (delete from trunkline.moved where id = any(array(select id from o))),
   g as (delete from trunkline.retagged where id = any(array(select id from o))),
+  fj as (delete from trunkline.flow_job where id = any(array(select id from o))),
+  dp as (delete from trunkline.dependency where child = any(array(select id from o))),
   h as (delete from trunkline.hidden where id = any(array(select id from o))),
   s as (delete from trunkline.searchable where job_id = any(array(select id from o))),
   e as (insert into trunkline.expired as e (queue_id, task_id, status, n) select queue_id, task_id, status, count(*) from o group by 1, 2, 3

@@ -85,7 +85,7 @@ interface Group {
 const mostKept = 10_000
 const tables = ['job', 'outcome', 'log'] as const
 /** Side tables by job id. */
-const beside = ['attempt', 'moved', 'retagged', 'hidden', 'cancel_wanted'] as const
+const beside = ['attempt', 'moved', 'retagged', 'hidden', 'cancel_wanted', 'flow_job'] as const
 const besideByJob = ['progress', 'searchable'] as const
 
 /** What one look at a closing range has found; it stays true, because nothing of such a range comes to life again. */
@@ -245,5 +245,11 @@ function sweepTexts(no: number): string[] {
   const between = (id: string) => `${id} >= ${no * rangeSize} and ${id} < ${(no + 1) * rangeSize}`
   const text = (table: string, id: string) =>
     `delete from trunkline.${table} t where ${between(id)} and not exists (select from trunkline.job j where j.id = t.${id})`
-  return [...beside.map((table) => text(table, 'id')), ...besideByJob.map((table) => text(table, 'job_id'))]
+  return [
+    ...beside.map((table) => text(table, 'id')),
+    ...besideByJob.map((table) => text(table, 'job_id')),
+    text('dependency', 'child'),
+    // a flow goes with the last of its jobs
+    `delete from trunkline.flow f where f.created_at < now() - interval '1 day' and not exists (select from trunkline.flow_job m where m.flow_id = f.id)`,
+  ]
 }

@@ -3,6 +3,7 @@ import { checkAttempts, checkKeys } from '../jobs/check-options.ts'
 import type { Task } from '../jobs/define-task.ts'
 import type { JobError } from '../jobs/error-json.ts'
 import { jsonText } from '../jobs/json-text.ts'
+import type { ParentView } from '../jobs/parents.ts'
 import { createFeedback, type Feedback } from '../log/feedback.ts'
 import type { FeedbackWriter } from '../log/feedback-writer.ts'
 import { type LogLevel, logLevels, type Progress } from '../log/job-logger.ts'
@@ -20,6 +21,8 @@ export interface RunTaskOptions {
   signal?: AbortSignal
   /** Run around the handler, the first outermost. Default: none. */
   middleware?: readonly Middleware[]
+  /** What `parents` of the context answers. Default: the job depends on nothing. */
+  parents?: readonly ParentView[]
 }
 
 /** One line that a handler has logged. */
@@ -48,7 +51,7 @@ export interface TaskRun<Result = unknown> {
   readonly outcome: Readonly<Record<string, number>>
 }
 
-const optionNames = ['attempt', 'signal', 'middleware']
+const optionNames = ['attempt', 'signal', 'middleware', 'parents']
 const graceMs = 5000
 
 /** Keeps what one execution says, in the place of the database. */
@@ -154,7 +157,7 @@ async function runAll(task: Task, payloads: readonly unknown[], options: RunTask
     throw new TrunklineError('invalid_option', { field: 'signal', received: show(signal), allowed: 'an AbortSignal' })
   }
   const { writer, said } = recorder()
-  const parts = { queue: task.queue, writer, fence: freeFence(writer) }
+  const parts = { queue: task.queue, writer, fence: freeFence(writer), parents: async () => [...(options.parents ?? [])] }
   const executions = payloads.map((payload, i) => {
     const text = jsonText(payload, payloads.length === 1 ? 'payload' : `payloads[${i}]`)
     const ids = { id: i + 1, leaseId: 1, queueId: 0, taskId: 0 }

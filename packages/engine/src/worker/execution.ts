@@ -1,6 +1,7 @@
 import type { TrunklineError } from '@trunkline/contract'
 import { type ClaimedJob, isolationLane } from '../jobs/claim.ts'
 import type { RunningJob, Task, TaskContext } from '../jobs/define-task.ts'
+import type { ParentView } from '../jobs/parents.ts'
 import type { Feedback } from '../log/feedback.ts'
 import type { FeedbackWriter } from '../log/feedback-writer.ts'
 import type { Queryable } from '../postgres/database.ts'
@@ -18,6 +19,8 @@ export interface ExecutionParts {
   queue: string
   writer: FeedbackWriter
   fence: Fence
+  /** Looks up what a job depends on. */
+  parents: (jobId: string) => Promise<ParentView[]>
 }
 
 /** One execution of a job. */
@@ -71,6 +74,10 @@ export class Execution {
 
   get fence(): Fence {
     return this.#parts.fence
+  }
+
+  parents(): Promise<ParentView[]> {
+    return this.#parts.parents(String(this.id))
   }
 
   get log(): Feedback {
@@ -177,6 +184,10 @@ class Context implements TaskContext<unknown> {
   get assertLease(): (tx: Queryable) => Promise<void> {
     const execution = this.#execution
     return (tx) => execution.fence.assert(execution, tx)
+  }
+  get parents(): () => Promise<ParentView[]> {
+    const execution = this.#execution
+    return () => execution.parents()
   }
   get job(): RunningJob {
     return this.#execution.describe()

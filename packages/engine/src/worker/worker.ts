@@ -3,6 +3,7 @@ import { status } from '../jobs/complete.ts'
 import type { Task } from '../jobs/define-task.ts'
 import { giveUpKind } from '../jobs/give-up.ts'
 import type { Names } from '../jobs/names.ts'
+import { parentsOf } from '../jobs/parents.ts'
 import { reclaim } from '../jobs/recover.ts'
 import { createFeedbackWriter } from '../log/feedback-writer.ts'
 import type { Database } from '../postgres/database.ts'
@@ -163,7 +164,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     room: (job) => byId.get(job.taskId)?.batch?.size ?? 1,
     open(job) {
       const task = byId.get(job.taskId)
-      if (task) return new Execution(job, task, { queue: names.queueName(job.queueId) ?? '', writer, fence })
+      if (task) return new Execution(job, task, { queue: names.queueName(job.queueId) ?? '', writer, fence, parents: (id) => parentsOf(database, id) })
       emit({ type: 'unknown_task', jobId: String(job.id), taskId: job.taskId })
       handBack([job], unknownTaskMs)
       return null

@@ -31,6 +31,7 @@ async function list(_options: object, command: Command): Promise<void> {
       q.queue,
       q.due,
       q.scheduled,
+      q.blocked,
       q.running,
       q.completed,
       q.failed,
@@ -39,7 +40,7 @@ async function list(_options: object, command: Command): Promise<void> {
       pauseText(q) ?? '',
     ]
     printTable(
-      ['QUEUE', 'DUE', 'SCHEDULED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED', 'WORKERS', ''],
+      ['QUEUE', 'DUE', 'SCHEDULED', 'BLOCKED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED', 'WORKERS', ''],
       queues.map(row),
       'no queues; one is there once a job or a worker has named it',
     )

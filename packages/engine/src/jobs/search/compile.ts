@@ -46,7 +46,7 @@ type Source = Place | 'anywhere' | 'debounced'
 /** The statement under construction: only what this file says goes into its text, all that users say into its values. */
 interface Draft {
   readonly source: Source
-  readonly joins: Set<'moved' | 'retagged' | 'scheduled'>
+  readonly joins: Set<'moved' | 'retagged' | 'scheduled' | 'blocked'>
   bind(value: unknown): string
 }
 
@@ -88,6 +88,7 @@ const joined = {
   moved: ' left join trunkline.moved m on m.id = j.id',
   retagged: ' left join trunkline.retagged g on g.id = j.id',
   scheduled: ' left join trunkline.scheduled s on s.id = j.id',
+  blocked: ' left join trunkline.blocked b on b.id = j.id',
 }
 
 const startedOf: Partial<Record<Source, string>> = { ended: 'o.started_at', running: 'l.at' }
@@ -157,14 +158,15 @@ function stateFits(draft: Draft, word: string): string {
     return reason ? `(o.status = 3 and coalesce(o.error ->> 'reason', 'attempts_used') = ${draft.bind(word)})` : 'false'
   }
   if (source === 'running') return word === 'running' ? 'true' : 'false'
-  if (word === 'pending') return 'true'
-  if (source === 'debounced') return word === 'scheduled' ? 'true' : 'false'
-  if (!['due', 'paused', 'scheduled', 'retrying'].includes(word)) return 'false'
+  if (source === 'debounced') return word === 'pending' || word === 'scheduled' ? 'true' : 'false'
+  if (!['pending', 'blocked', 'due', 'paused', 'scheduled', 'retrying'].includes(word)) return 'false'
+  draft.joins.add('blocked')
+  if (word === 'pending' || word === 'blocked') return `(b.id is ${word === 'blocked' ? 'not ' : ''}null)`
   draft.joins.add('scheduled')
   if (word === 'scheduled') return '(s.id is not null and s.why <> 1)'
   if (word === 'retrying') return '(s.id is not null and s.why = 1)'
   const paused = `exists (select from trunkline.queue p where p.id = ${queueOf(draft)} and p.paused_at is not null and (p.paused_until is null or p.paused_until > now()))`
-  return `(s.id is null and ${word === 'due' ? 'not ' : ''}${paused})`
+  return `(s.id is null and b.id is null and ${word === 'due' ? 'not ' : ''}${paused})`
 }
 
 /** Which part of a query a term stands in, for what only holds if all of it must fit. */
