@@ -368,3 +368,31 @@ test.each<[string, string[], number, RegExp]>([
   expect(ran.err).not.toMatch(/\n\s+at |node_modules/)
   expect(await snapshot()).toEqual(before)
 })
+
+describe('flows', () => {
+  test('are made from a file, shown with what each job waits for, cancelled and retried', async () => {
+    freshQueue()
+    const file = join(here.folder, 'flow.json')
+    const node = (name: string, dependsOn: string[] = []) => ({ name, task: 'mail.send', queue, payload: { to: name }, dependsOn })
+    writeFileSync(file, JSON.stringify({ name: 'letters', jobs: [node('write'), node('send', ['write'])] }))
+    const made = await json(['flows', 'create', file])
+    expect(made).toMatchObject({ code: 0, name: 'letters', total: 2, counts: { pending: 1, blocked: 1 } })
+    const shown = await here.say(['flows', 'show', made.id])
+    expect(shown.out).toMatch(/^flow \d+ \(letters\) running, 0 %: 1 pending, 1 blocked$/m)
+    expect(shown.out).toMatch(/send +mail\.send +blocked +write/)
+    expect((await here.say(['jobs', 'why', made.jobs.send])).out).toContain(
+      `It waits for job ${made.jobs.write} (mail.send), which has not begun.`,
+    )
+    expect((await here.say(['flows', 'cancel', made.id])).out).toBe('2 jobs cancelled\n')
+    expect((await here.say(['flows', 'retry', made.id])).out).toBe('2 jobs run or wait again\n')
+    expect(await states([made.jobs.write, made.jobs.send])).toEqual(['pending', 'blocked'])
+    expect((await json(['flows'])).data[0]).toMatchObject({ id: made.id, name: 'letters', state: 'running' })
+    const after = await json(['enqueue', 'mail.send', '{"to":"x"}', '--queue', queue, '--after', made.jobs.send])
+    expect(after).toMatchObject({ code: 0, state: 'blocked', flowId: made.id, dependsOn: [made.jobs.send] })
+    writeFileSync(file, JSON.stringify({ jobs: [node('a', ['b']), node('b', ['a'])] }))
+    const cycle = await here.say(['flows', 'create', file])
+    expect(cycle).toMatchObject({ code: 2, err: expect.stringMatching(/these jobs wait for each other: (a → b → a|b → a → b)/) })
+    expect(await here.say(['flows', 'show', '999999'])).toMatchObject({ code: 1, err: expect.stringContaining('there is no flow 999999') })
+    await here.say(['flows', 'cancel', made.id])
+  })
+})

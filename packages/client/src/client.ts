@@ -1,4 +1,5 @@
 import { type Auth, createAdministration, type Queues, type Tasks, type Workers } from './administration.ts'
+import { createFlows, type Flows } from './flows.ts'
 import { type ClientOptions, createHttp, type RequestOptions } from './http.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createLive, type Live } from './live.ts'
@@ -9,6 +10,7 @@ export interface Client {
   readonly baseUrl: string
   readonly auth: Auth
   readonly jobs: Jobs
+  readonly flows: Flows
   readonly queues: Queues
   readonly workers: Workers
   readonly tasks: Tasks
@@ -37,6 +39,7 @@ export function createClient(options: ClientOptions = {}): Client {
     baseUrl: http.baseUrl,
     jobs,
     live,
+    flows: createFlows(http),
     ...createAdministration(http),
     watchJob: (jobId, watchOptions) => watchJob({ jobs, live }, jobId, watchOptions),
     request: (method, path, given) => http.request(method, path, given),

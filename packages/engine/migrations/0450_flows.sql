@@ -152,6 +152,7 @@ begin
   end if;
   return null;
 end $f$;
+revoke execute on function trunkline.settle(bigint[]), trunkline.settle_late(), trunkline.settle_ended() from public;
 create trigger settle_ended after insert on trunkline.outcome referencing new table as ended
   for each statement execute function trunkline.settle_ended();
 

@@ -82,6 +82,14 @@ table audit_link
   constraint audit_link_audit_no_key UNIQUE (audit_no)
   constraint audit_link_pkey PRIMARY KEY (link)
 
+table blocked with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, fillfactor=70)
+  id bigint not null
+  queue_id integer not null
+  priority smallint not null
+  run_at timestamp with time zone
+  parents_left integer not null
+  constraint blocked_pkey PRIMARY KEY (id)
+
 table bulk_result
   bulk_id bigint not null
   no integer not null
@@ -133,6 +141,16 @@ table debounce with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_thre
   constraint debounce_queue_id_key_key UNIQUE (queue_id, key)
   CREATE INDEX debounce_run_at ON trunkline.debounce USING btree (run_at)
 
+table dependency
+  child bigint not null
+  parent bigint not null
+  policy smallint not null
+  open boolean not null default true
+  constraint dependency_check CHECK ((parent <> child))
+  constraint dependency_pkey PRIMARY KEY (child, parent)
+  CREATE INDEX dependency_open ON trunkline.dependency USING btree (parent) WHERE open
+  CREATE INDEX dependency_parent ON trunkline.dependency USING btree (parent)
+
 table error_group
   fingerprint text not null
   state text not null
@@ -161,6 +179,21 @@ table feed
   CREATE INDEX feed_number ON trunkline.feed USING btree (no)
 
 sequence feed_no
+
+table flow
+  id bigint not null identity
+  name text
+  created_at timestamp with time zone not null default now()
+  created_by text
+  constraint flow_pkey PRIMARY KEY (id)
+
+table flow_job
+  id bigint not null
+  flow_id bigint not null
+  node text
+  constraint flow_job_pkey PRIMARY KEY (id)
+  CREATE INDEX flow_job_flow ON trunkline.flow_job USING btree (flow_id, id)
+  CREATE UNIQUE INDEX flow_job_node ON trunkline.flow_job USING btree (flow_id, node) WHERE (node IS NOT NULL)
 
 table hidden with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
   id bigint not null
@@ -249,6 +282,8 @@ view jobs
   timeout_ms bigint
   payload jsonb
   result jsonb
+  flow_id bigint
+  depends_on bigint[]
 
 table key with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, fillfactor=70)
   queue_id integer not null
@@ -261,6 +296,13 @@ table key with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold
   hash bytea
   constraint key_pkey PRIMARY KEY (queue_id, kind, key)
   CREATE INDEX key_at ON trunkline.key USING btree (at)
+
+table late with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000)
+  seq bigint not null identity
+  stamp xid8
+  parent bigint not null
+  child bigint not null
+  constraint late_pkey PRIMARY KEY (seq)
 
 table leader
   name text not null
@@ -524,6 +566,12 @@ function enqueue_keyed(q integer, t integer, lane smallint, attempts smallint, a
 function lanes(queue integer) returns TABLE(lanes smallint[]) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
 
 function refuse_change() returns trigger set search_path=pg_catalog, pg_temp
+
+function settle(parents bigint[]) returns integer security definer set search_path=pg_catalog, pg_temp, enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_sort=off, jit=off, enable_nestloop=on
+
+function settle_ended() returns trigger security definer set search_path=pg_catalog, pg_temp
+
+function settle_late() returns integer security definer set search_path=pg_catalog, pg_temp
 
 function take_out(wanted bigint[], only_timed boolean DEFAULT false) returns TABLE(id bigint, place text, task_id integer, queue_id integer, lane smallint, own_lane smallint, attempt smallint, run_at timestamp with time zone, why smallint, worker_id integer) set enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_sort=off, jit=off
 

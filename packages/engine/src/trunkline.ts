@@ -12,7 +12,7 @@ import {
 import { addToFlow, makeFlow, type NewFlow, type StoredFlow, storeDependents } from './flows/add.ts'
 import { cancelFlow, type FlowChange, retryFlow } from './flows/change.ts'
 import { edgesOn } from './flows/read-flow.ts'
-import { type FlowNode, type FlowView, flowNodes, getFlow, listFlows } from './flows/show.ts'
+import { type FlowNode, type FlowView, flowNodes, getFlow, listFlows, tasksOfFlow } from './flows/show.ts'
 import { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulk } from './jobs/bulk.ts'
 import { type BulkResults, bulkResults } from './jobs/bulk-results.ts'
 import { type BulkPlan, type BulkSum, bindBulk, runBulk, storeBulk } from './jobs/bulk-run.ts'
@@ -113,7 +113,9 @@ export interface Flows {
   /** @throws `flow_not_found`, `invalid_option` */
   get(id: string): Promise<FlowView>
   /** Newest first. */
-  list(options?: { limit?: number; before?: string }): Promise<FlowView[]>
+  list(options?: { limit?: number; before?: string; createdBy?: string }): Promise<FlowView[]>
+  /** The tasks of its jobs and the queues that they are in, each pair once. */
+  tasks(id: string): Promise<{ task: string; queue: string }[]>
   /** Its jobs in the order in which they were made, with what each depends on. */
   jobs(id: string, options?: { after?: string; limit?: number; within?: Within | null }): Promise<FlowNode[]>
   /** Cancels all of its jobs that have not ended. @throws `flow_not_found` */
@@ -137,6 +139,11 @@ export interface TransactionVerbs {
   /** Keeps a bulk action, and makes the job that works through it. */
   startBulk(plan: BulkPlan): Promise<{ bulkId: string; jobId: string }>
   setErrorGroup(change: ErrorGroupChange): Promise<void>
+  /** Makes a flow; answers its id and those of its jobs by name. */
+  addFlow(flow: Omit<NewFlow, 'tx'>): Promise<{ id: string; jobs: Record<string, string> }>
+  getFlow(id: string): Promise<FlowView>
+  cancelFlow(id: string, options?: { by?: string }): Promise<FlowChange>
+  retryFlow(id: string): Promise<FlowChange>
   pause(queue: string, options?: PauseOptions): Promise<void>
   resume(queue: string): Promise<void>
   startWorkers(options?: StartWorkersOptions): Promise<{ supervisor: string; wanted: number }>
@@ -346,6 +353,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     },
     get: (id) => getFlow(database, id),
     list: (listOptions) => listFlows(database, listOptions),
+    tasks: (id) => tasksOfFlow(database, id),
     jobs: (id, nodeOptions) => flowNodes(database, id, nodeOptions),
     cancel: (id, { by } = {}) => cancelFlow(database, id, by ?? null),
     retry: (id) => retryFlow(database, id),
@@ -380,6 +388,13 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
         return { bulkId, jobId }
       },
       setErrorGroup: (change) => setErrorGroup(inside, change),
+      async addFlow(flow) {
+        const { id, named } = await makeFlow(database, names, { ...flow, tx })
+        return { id, jobs: Object.fromEntries(named) }
+      },
+      getFlow: (id) => getFlow(inside, id),
+      cancelFlow: (id, { by } = {}) => cancelFlow(inside, id, by ?? null),
+      retryFlow: (id) => retryFlow(inside, id),
       pause: (queue, pauseOptions) => pauseQueue(inside, names, queue, pauseOptions),
       resume: (queue) => resumeQueue(inside, names, queue),
       startWorkers: (startOptions) => startWorkers(inside, startOptions),

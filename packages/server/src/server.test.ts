@@ -223,3 +223,47 @@ test('an error names each field that is wrong, and the nearest right name', asyn
   expect((await operator('PUT', '/jobs')).body).toMatchObject({ status: 405, code: 'method_not_allowed' })
   expect((await operator('GET', '/jobz')).body).toMatchObject({ status: 404, code: 'route_not_found' })
 })
+
+describe('a flow over HTTP', () => {
+  test('is made once per idempotency key, runs in order, shows its jobs, and belongs to who made it', async () => {
+    const asked = {
+      name: 'greetings',
+      jobs: [
+        { name: 'last', task: 'greet', payload: { name: 'Zoe' }, dependsOn: ['first', { name: 'doomed', onFailure: 'run' }] },
+        { name: 'first', task: 'greet', payload: { name: 'Anna' } },
+        { name: 'doomed', task: 'break' },
+        { name: 'never', task: 'greet', payload: { name: 'Eve' }, dependsOn: ['doomed'] },
+      ],
+    }
+    const made = await operator('POST', '/jobs/flows', asked, { 'idempotency-key': 'f1' })
+    expect(made).toMatchObject({ status: 202, body: { name: 'greetings', total: 4, createdBy: `user:${operator.email}` } })
+    const { id, jobs } = made.body
+    expect(made.headers.location).toBe(`/api/v1/jobs/flows/${id}`)
+    expect((await operator('POST', '/jobs/flows', asked, { 'idempotency-key': 'f1' })).body).toMatchObject({ id, jobs })
+    expect(await ended(jobs.last)).toMatchObject({ state: 'completed', flowId: id, dependsOn: expect.arrayContaining([jobs.first]) })
+    expect(await ended(jobs.never)).toMatchObject({ state: 'cancelled', error: { code: 'parent_failed' } })
+    const { body } = await viewer('GET', `/jobs/flows/${id}`)
+    expect(body).toMatchObject({ state: 'failed', percent: 100, counts: { completed: 2, failed: 1, cancelled: 1 } })
+    expect(body.jobs.map((node: any) => [node.name, node.job.state]).sort()).toEqual([
+      ['doomed', 'failed'],
+      ['first', 'completed'],
+      ['last', 'completed'],
+      ['never', 'cancelled'],
+    ])
+    expect((await viewer('GET', '/jobs/flows?limit=1')).body).toMatchObject({ data: [{ id }], nextCursor: id })
+    // a scope that does not reach all of its jobs
+    expect((await etl('GET', `/jobs/flows/${id}`)).status).toBe(404)
+    expect((await operator('POST', `/jobs/flows/${id}/retry`)).body).toEqual({ changed: 2, others: 0 })
+    const waiting = await operator('POST', '/jobs', {
+      task: 'greet',
+      payload: { name: 'Bob' },
+      dependsOn: [{ jobId: jobs.never, onFailure: 'wait' }],
+    })
+    expect(waiting).toMatchObject({ status: 202, body: { state: 'blocked', flowId: id } })
+    expect((await operator('POST', `/jobs/flows/${id}/cancel`)).status).toBe(200)
+    const cycle = await operator('POST', '/jobs/flows', { jobs: [{ name: 'a', task: 'greet', dependsOn: ['a'] }] })
+    expect(cycle).toMatchObject({ status: 400, body: { code: 'flow_cycle' } })
+    expect((await operator('POST', '/jobs', { task: 'greet', dependsOn: ['99999999'] })).body).toMatchObject({ code: 'job_not_found' })
+    expect((await operator('POST', '/jobs', { task: 'greet', dependsOn: ['x'] })).status).toBe(400)
+  })
+})

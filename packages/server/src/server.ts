@@ -30,6 +30,7 @@ import { backupRoutes } from './routes/backups.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { erpRoutes } from './routes/erp.ts'
 import { failureRoutes } from './routes/failures.ts'
+import { flowRoutes } from './routes/flows.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { oidcRoutes } from './routes/oidc.ts'
@@ -270,6 +271,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...authRoutes(service),
     ...oidcRoutes(service),
     ...jobRoutes(service),
+    ...flowRoutes(service),
     ...bulkRoutes(service),
     ...failureRoutes(service),
     ...notificationRoutes(service),

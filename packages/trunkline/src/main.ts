@@ -5,6 +5,7 @@ import { backupCommand } from './commands/backup.ts'
 import { changesCommand } from './commands/changes.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { enqueueCommand } from './commands/enqueue.ts'
+import { flowsCommand } from './commands/flows.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -35,6 +36,7 @@ const misuse = new Set<string>([
   'query_too_broad',
   'weak_password',
   'invalid_query',
+  'flow_cycle',
 ])
 
 function build(): Command {
@@ -55,6 +57,7 @@ function build(): Command {
     migrateCommand,
     enqueueCommand,
     jobsCommand,
+    flowsCommand,
     queuesCommand,
     workersCommand,
     changesCommand,

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { loggedIn, login, me } from './auth.ts'
+import type { flow, flowChange, flowDetail, flowList, madeFlow, newFlow } from './flows.ts'
 import type {
   bulk,
   bulkAnswer,
@@ -22,6 +23,12 @@ import type { pause, queue, queueList } from './queues.ts'
 import type { cleanedUp, cleanup, startWorkers, task, taskList, worker, workerList, workersWanted } from './workers.ts'
 
 // The types of bodies (what is sent) and answers (what comes back), for clients that must not load the schemas.
+export type NewFlowBody = z.input<typeof newFlow>
+export type MadeFlowAnswer = z.output<typeof madeFlow>
+export type FlowAnswer = z.output<typeof flow>
+export type FlowDetailAnswer = z.output<typeof flowDetail>
+export type FlowListAnswer = z.output<typeof flowList>
+export type FlowChangeAnswer = z.output<typeof flowChange>
 export type NewJobBody = z.input<typeof newJob>
 export type EnqueuedAnswer = z.output<typeof enqueued>
 export type JobListAnswer = z.output<typeof jobList>

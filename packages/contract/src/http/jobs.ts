@@ -23,6 +23,11 @@ export const newJob = z
     uniqueWindowMs: durationMs.optional(),
     uniqueMaxWaitMs: durationMs.optional(),
     tags: tags.optional(),
+    dependsOn: z
+      .array(z.union([decimalId, z.strictObject({ jobId: decimalId, onFailure: z.enum(['cancel', 'run', 'wait']).optional() })]))
+      .max(100)
+      .optional()
+      .meta({ description: 'Jobs that must end first. Not together with a key' }),
   })
   .meta({ id: 'NewJob' })
 
@@ -206,6 +211,9 @@ export const jobWhy = z
     by: z.string().optional(),
     note: z.string().optional(),
     replacedBy: z.string().optional(),
+    flowId: z.string().optional(),
+    open: z.number().optional(),
+    waitsFor: z.array(z.object({ jobId: z.string(), task: z.string(), state: z.enum(jobStates) })).optional(),
   })
   .meta({ id: 'JobWhy' })
 

@@ -84,7 +84,11 @@ export const errorTable = {
     sentence: 'there is no queue "{received}"{meant}',
     hint: 'A queue is there once a job or a worker has named it; known: {allowed}.',
   },
-  flow_not_found: { status: 404, sentence: 'there is no flow {received}', hint: 'Look at the flow id; retention removes a flow with the last of its jobs.' },
+  flow_not_found: {
+    status: 404,
+    sentence: 'there is no flow {received}',
+    hint: 'Look at the flow id; retention removes a flow with the last of its jobs.',
+  },
   wrong_state: { status: 409, sentence: 'job {job} is {state}; it cannot be {verb}', hint: '{advice}' },
   key_taken: {
     status: 409,

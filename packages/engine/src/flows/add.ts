@@ -1,10 +1,10 @@
 import { show, TrunklineError } from '@trunkline/contract'
-import { numbers, texts } from '../postgres/arrays.ts'
-import { type Database, type Queryable, withinTransaction } from '../postgres/database.ts'
-import { statement } from '../postgres/statement.ts'
 import { columns, type NewJob } from '../jobs/enqueue.ts'
 import type { Names } from '../jobs/names.ts'
 import { withPartitions } from '../jobs/partitions.ts'
+import { numbers, texts } from '../postgres/arrays.ts'
+import { type Database, type Queryable, withinTransaction } from '../postgres/database.ts'
+import { statement } from '../postgres/statement.ts'
 import { type CheckedFlow, type Edge, type FlowJob, readFlow } from './read-flow.ts'
 
 const addJobsStatement = statement(import.meta.url, 'add-jobs.sql')
@@ -104,7 +104,11 @@ async function holdBack(inside: Database, flowId: string, { before }: CheckedFlo
     const id = idOf.get(name)
     const [row] = id === undefined ? [] : await inside.run<{ n: number }>(holdBackStatement, [id, `{${waiting.get(name)?.join(',')}}`, 0])
     if (row?.n === 1) continue
-    throw new TrunklineError('invalid_option', { field: 'before', received: show(name), allowed: 'the name of a job of the flow that is still blocked' })
+    throw new TrunklineError('invalid_option', {
+      field: 'before',
+      received: show(name),
+      allowed: 'the name of a job of the flow that is still blocked',
+    })
   }
 }
 

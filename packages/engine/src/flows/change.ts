@@ -1,8 +1,7 @@
-import { numbers } from '../postgres/arrays.ts'
-import { type Database, withinTransaction } from '../postgres/database.ts'
-import { statement } from '../postgres/statement.ts'
 import { cancelMany } from '../jobs/cancel.ts'
 import { retryMany } from '../jobs/retry.ts'
+import { type Database, type Queryable, withinTransaction } from '../postgres/database.ts'
+import { statement } from '../postgres/statement.ts'
 import { getFlow } from './show.ts'
 
 const blockAgainStatement = statement(import.meta.url, 'block-again.sql')
@@ -47,7 +46,7 @@ export async function cancelFlow(database: Database, id: string, by: string | nu
  */
 export async function retryFlow(database: Database, id: string): Promise<FlowChange> {
   await getFlow(database, id)
-  return await database.transaction(async (tx) => {
+  const work = async (tx: Queryable) => {
     const inside = withinTransaction(database, tx)
     const waiting = await inside.run<{ id: string }>(blockAgainStatement, [id])
     const roots = await inside.run<{ id: string }>(rootsToRetryStatement, [id])
@@ -58,5 +57,6 @@ export async function retryFlow(database: Database, id: string): Promise<FlowCha
       for (const answer of await retryMany(inside, part)) answer.ok ? changed++ : others++
     }
     return { changed, others }
-  }, 'walk')
+  }
+  return await database.transaction(work, 'walk')
 }

@@ -25,7 +25,12 @@ function scene() {
       return { sum: sum + (n ?? 0) }
     },
   })
-  const node = (name: string, dependsOn: FlowJob['dependsOn'] = [], n = 1): FlowJob => ({ name, task: step, payload: { name, n }, dependsOn })
+  const node = (name: string, dependsOn: FlowJob['dependsOn'] = [], n = 1): FlowJob => ({
+    name,
+    task: step,
+    payload: { name, n },
+    dependsOn,
+  })
   const work = (options: object = {}) => trunkline.work([step], { keeper: { sweepMs: 200 }, ...options })
   const statesOf = async (flow: { id: string }) =>
     Object.fromEntries((await trunkline.flows.jobs(flow.id)).map(({ name, job }) => [name, job.state]))
@@ -64,7 +69,9 @@ describe('a flow', () => {
       waitsFor: [{ state: 'blocked' }, { state: 'blocked' }],
       sentence: expect.stringMatching(/^It waits for 2 jobs, the first of them \d+\.$/),
     })
-    expect((await trunkline.why((flow.jobs.left as { id: string }).id)).sentence).toMatch(/^It waits for job \d+ \(flow-\d+\.step\), which has not begun\.$/)
+    expect((await trunkline.why((flow.jobs.left as { id: string }).id)).sentence).toMatch(
+      /^It waits for job \d+ \(flow-\d+\.step\), which has not begun\.$/,
+    )
     expect((await trunkline.search({ q: 'state:blocked' })).jobs.map((job) => job.id)).toContain(end.id)
     const worker = await work()
     await settled(flow.id)
@@ -72,8 +79,18 @@ describe('a flow', () => {
     expect(ran[0]).toBe('start')
     expect(ran.at(-1)).toBe('end')
     expect((await trunkline.get(end.id)).result).toEqual({ sum: 1112 })
-    expect(await trunkline.get(end.id)).toMatchObject({ flowId: flow.id, dependsOn: expect.arrayContaining([flow.jobs.left?.id, flow.jobs.right?.id]) })
-    expect(await flow.get()).toMatchObject({ name: 'diamond', state: 'completed', total: 4, percent: 100, createdBy: 'anna', counts: { completed: 4 } })
+    expect(await trunkline.get(end.id)).toMatchObject({
+      flowId: flow.id,
+      dependsOn: expect.arrayContaining([flow.jobs.left?.id, flow.jobs.right?.id]),
+    })
+    expect(await flow.get()).toMatchObject({
+      name: 'diamond',
+      state: 'completed',
+      total: 4,
+      percent: 100,
+      createdBy: 'anna',
+      counts: { completed: 4 },
+    })
     expect((await trunkline.flows.list({ limit: 1 }))[0]?.id).toBe(flow.id)
     expect(await leftOver(queue)).toEqual({ blocked: 0, late: 0, open: 0 })
   })
@@ -101,7 +118,9 @@ describe('a flow', () => {
     })
     const why = await trunkline.why((flow.jobs.cancelled as { id: string }).id)
     expect(why.sentence).toBe(`It was cancelled before it started, because job ${flow.jobs.bad?.id}, which it depends on, failed.`)
-    expect((await trunkline.why((flow.jobs.waiting as { id: string }).id)).sentence).toContain("which failed: it waits for that one's retry")
+    expect((await trunkline.why((flow.jobs.waiting as { id: string }).id)).sentence).toContain(
+      "which failed: it waits for that one's retry",
+    )
     // the sub-tree comes back with its root, what has completed stays
     expect(await trunkline.flows.retry(flow.id)).toEqual({ changed: 3, others: 0 })
     await settled(flow.id)
@@ -171,7 +190,9 @@ describe('a flow', () => {
     const { queue } = scene()
     const quick = defineTask(`${queue}.quick`, { queue, run: () => {} })
     const jobs: FlowJob[] = Array.from({ length: 9999 }, (_, i) => ({ name: `n${i}`, task: quick }))
-    const flow = await trunkline.flows.add({ jobs: [...jobs, { name: 'last', task: quick, dependsOn: jobs.map((job) => job.name as string) }] })
+    const flow = await trunkline.flows.add({
+      jobs: [...jobs, { name: 'last', task: quick, dependsOn: jobs.map((job) => job.name as string) }],
+    })
     const worker = await trunkline.work([quick], { concurrency: 50 })
     await settled(flow.id)
     await worker.stop()
@@ -184,7 +205,15 @@ describe('a flow', () => {
   })
 
   test.each([
-    [[{ name: 'a', dependsOn: ['c'] }, { name: 'b', dependsOn: ['a'] }, { name: 'c', dependsOn: ['b'] }], 'flow_cycle', /a → b → c → a|b → c → a → b|c → a → b → c/],
+    [
+      [
+        { name: 'a', dependsOn: ['c'] },
+        { name: 'b', dependsOn: ['a'] },
+        { name: 'c', dependsOn: ['b'] },
+      ],
+      'flow_cycle',
+      /a → b → c → a|b → c → a → b|c → a → b → c/,
+    ],
     [[{ name: 'a', dependsOn: ['a'] }], 'flow_cycle', /a → a/],
     [[{ name: 'load' }, { name: 'b', dependsOn: ['laod'] }], 'invalid_option', /jobs\[1\]\.dependsOn\[0\] is "laod".*did you mean "load"/],
     [[{ name: 'a' }, { name: 'a' }], 'invalid_option', /jobs\[1\]\.name.*no other job/],
@@ -197,11 +226,15 @@ describe('a flow', () => {
   ])('%j is refused, and nothing is stored', async (jobs, code, text) => {
     const { step } = scene()
     const before = await db.rows('select (select count(*) from trunkline.job)::int jobs, (select count(*) from trunkline.flow)::int flows')
-    await expect(trunkline.flows.add({ jobs: jobs.map((job) => ({ task: step, payload: { name: 'x' }, ...job })) as FlowJob[] })).rejects.toMatchObject({
+    await expect(
+      trunkline.flows.add({ jobs: jobs.map((job) => ({ task: step, payload: { name: 'x' }, ...job })) as FlowJob[] }),
+    ).rejects.toMatchObject({
       code,
       message: expect.stringMatching(text),
     })
-    expect(await db.rows('select (select count(*) from trunkline.job)::int jobs, (select count(*) from trunkline.flow)::int flows')).toEqual(before)
+    expect(
+      await db.rows('select (select count(*) from trunkline.job)::int jobs, (select count(*) from trunkline.flow)::int flows'),
+    ).toEqual(before)
   })
 })
 
@@ -215,19 +248,20 @@ describe('a job that depends on jobs that exist', () => {
     expect((await both.get()).state).toBe('blocked')
     const worker = await work()
     await both.result()
-    const [after, doomed] = await trunkline.enqueueMany(step, [{ name: 'after' }], { dependsOn: [good.id] }).then(async ([one]) => [
-      one,
-      await trunkline.enqueue(step, { name: 'doomed' }, { dependsOn: [bad.id] }),
-    ])
+    const [after, doomed] = await trunkline
+      .enqueueMany(step, [{ name: 'after' }], { dependsOn: [good.id] })
+      .then(async ([one]) => [one, await trunkline.enqueue(step, { name: 'doomed' }, { dependsOn: [bad.id] })])
     await after?.result()
     expect(await doomed?.get()).toMatchObject({ state: 'cancelled', error: { code: 'parent_failed', parent: bad.id } })
     await worker.stop()
-    await expect(trunkline.enqueue(step, { name: 'x' }, { dependsOn: [good.id], uniqueKey: 'k' })).rejects.toMatchObject({ code: 'invalid_option' })
+    await expect(trunkline.enqueue(step, { name: 'x' }, { dependsOn: [good.id], uniqueKey: 'k' })).rejects.toMatchObject({
+      code: 'invalid_option',
+    })
     await expect(trunkline.enqueue(step, { name: 'x' }, { dependsOn: ['one'] })).rejects.toMatchObject({ code: 'invalid_job_id' })
     // in a transaction that is rolled back nothing is left
     await expect(
       trunkline.transaction(async ({ enqueue }) => {
-        await enqueue(step, { name: 'x' }, { dependsOn: [good.id] })
+        await enqueue(step.name, { name: 'x' }, { dependsOn: [good.id] })
         throw new Error('no')
       }),
     ).rejects.toThrow('no')
@@ -260,12 +294,17 @@ describe('a job that depends on jobs that exist', () => {
     const edges: [string, string, string][] = []
     const client = await db.client()
     for (let turn = 0; turn < 300; turn++) {
-      const parents = [...new Set(Array.from({ length: random(4) }, () => made[made.length - 1 - random(Math.min(40, made.length))]).filter(Boolean))] as string[]
+      const parents = [
+        ...new Set(Array.from({ length: random(4) }, () => made[made.length - 1 - random(Math.min(40, made.length))]).filter(Boolean)),
+      ] as string[]
       const dependsOn = parents.map((jobId) => ({ jobId, onFailure: policies[random(2)] as 'cancel' | 'run' }))
       const payload = { fails: random(12) === 0 }
       const open = random(3) === 0
       if (open) await client.query('begin')
-      const [job] = await Promise.all([trunkline.enqueue(task, payload, { dependsOn, ...(open ? { tx: client } : {}) }), open && new Promise((resolve) => setTimeout(resolve, random(8)))])
+      const [job] = await Promise.all([
+        trunkline.enqueue(task, payload, { dependsOn, ...(open ? { tx: client } : {}) }),
+        open && new Promise((resolve) => setTimeout(resolve, random(8))),
+      ])
       const gone = open && random(5) === 0
       if (open) await client.query(gone ? 'rollback' : 'commit')
       if (gone) continue
@@ -280,7 +319,9 @@ describe('a job that depends on jobs that exist', () => {
       return row.n === 0
     }, 'every job to end')
     await Promise.all(workers.map((worker) => worker.stop()))
-    const early = edges.filter(([parent, child]) => began.has(child) && (endedAt.get(parent) ?? Infinity) > (began.get(child) as number) && began.has(parent))
+    const early = edges.filter(
+      ([parent, child]) => began.has(child) && (endedAt.get(parent) ?? Infinity) > (began.get(child) as number) && began.has(parent),
+    )
     expect(early).toEqual([])
     const outcomes = new Map((await db.rows('select id::text, status from trunkline.outcome')).map((row) => [row.id, row.status]))
     for (const [parent, child, policy] of edges)

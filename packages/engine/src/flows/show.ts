@@ -1,11 +1,12 @@
 import { type JobState, show, TrunklineError } from '@trunkline/contract'
-import type { Database } from '../postgres/database.ts'
-import { statement } from '../postgres/statement.ts'
 import type { FailurePolicy } from '../jobs/depends-on.ts'
 import { getJobs, type JobView } from '../jobs/show.ts'
 import type { Within } from '../jobs/within.ts'
+import type { Database } from '../postgres/database.ts'
+import { statement } from '../postgres/statement.ts'
 
 const flowJobsStatement = statement(import.meta.url, 'flow-jobs.sql')
+const flowTasksStatement = statement(import.meta.url, 'flow-tasks.sql')
 const listFlowsStatement = statement(import.meta.url, 'list-flows.sql')
 const showFlowStatement = statement(import.meta.url, 'show-flow.sql')
 
@@ -39,7 +40,11 @@ const states: readonly JobState[] = ['pending', 'blocked', 'running', 'completed
 /** @throws `invalid_option` unless `id` is a decimal number */
 export function checkFlowId(id: unknown): string {
   if (typeof id === 'string' && /^[1-9]\d{0,17}$/.test(id)) return id
-  throw new TrunklineError('invalid_option', { field: 'flowId', received: show(id), allowed: 'the id of a flow: decimal text such as "12"' })
+  throw new TrunklineError('invalid_option', {
+    field: 'flowId',
+    received: show(id),
+    allowed: 'the id of a flow: decimal text such as "12"',
+  })
 }
 
 /** @throws `flow_not_found`, `invalid_option` */
@@ -64,9 +69,21 @@ export async function getFlow(database: Database, id: string): Promise<FlowView>
 }
 
 /** Flows, newest first. */
-export async function listFlows(database: Database, { limit = 50, before }: { limit?: number; before?: string } = {}): Promise<FlowView[]> {
-  const rows = await database.run<{ id: string }>(listFlowsStatement, [before === undefined ? '9223372036854775807' : checkFlowId(before), limit])
+export async function listFlows(
+  database: Database,
+  { limit = 50, before, createdBy }: { limit?: number; before?: string; createdBy?: string } = {},
+): Promise<FlowView[]> {
+  const rows = await database.run<{ id: string }>(listFlowsStatement, [
+    before === undefined ? '9223372036854775807' : checkFlowId(before),
+    limit,
+    createdBy ?? null,
+  ])
   return await Promise.all(rows.map(({ id }) => getFlow(database, id)))
+}
+
+/** The tasks of its jobs and the queues that they are in, each pair once. */
+export async function tasksOfFlow(database: Database, id: string): Promise<{ task: string; queue: string }[]> {
+  return await database.run<{ task: string; queue: string }>(flowTasksStatement, [checkFlowId(id)], 'walk')
 }
 
 /** The jobs of a flow in the order in which they were made. @param after the last id of the page before */

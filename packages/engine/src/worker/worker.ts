@@ -164,7 +164,13 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     room: (job) => byId.get(job.taskId)?.batch?.size ?? 1,
     open(job) {
       const task = byId.get(job.taskId)
-      if (task) return new Execution(job, task, { queue: names.queueName(job.queueId) ?? '', writer, fence, parents: (id) => parentsOf(database, id) })
+      if (task)
+        return new Execution(job, task, {
+          queue: names.queueName(job.queueId) ?? '',
+          writer,
+          fence,
+          parents: (id) => parentsOf(database, id),
+        })
       emit({ type: 'unknown_task', jobId: String(job.id), taskId: job.taskId })
       handBack([job], unknownTaskMs)
       return null

@@ -60,8 +60,6 @@ export function jobAnswer(view: JobView): JobAnswer {
     finishedAt: iso(finishedAt),
     scheduleId: null,
     templateId: null,
-    flowId: null,
-    dependsOn: [],
     error: errorAnswer(error),
   }
 }
@@ -152,10 +150,13 @@ export function jobRoutes(service: Service): Route[] {
       body: newJob,
       answers: { 202: enqueued },
       async run(call) {
-        const { task, payload = null, delayMs, timeoutMs, uniqueWindowMs, uniqueMaxWaitMs, ...rest } = call.body
+        const { task, payload = null, delayMs, timeoutMs, uniqueWindowMs, uniqueMaxWaitMs, dependsOn, ...rest } = call.body
         await checkTarget(trunkline, call.principal, task, rest.queue)
+        // whether a stranger's job fails is nothing that one may learn by waiting for it
+        for (const on of dependsOn ?? []) await trunkline.get(typeof on === 'string' ? on : on.jobId, { within: call.within })
+        const parents = dependsOn?.map((on) => (typeof on === 'string' ? on : said(on)))
         const durations = { delay: delayMs, timeout: timeoutMs, uniqueWindow: uniqueWindowMs, uniqueMaxWait: uniqueMaxWaitMs }
-        return await make(call, task, payload, said({ ...rest, ...durations }))
+        return await make(call, task, payload, said({ ...rest, ...durations, dependsOn: parents }))
       },
     }),
     route({
@@ -200,11 +201,12 @@ export function jobRoutes(service: Service): Route[] {
         const queues = (await trunkline.queues())
           .filter((q) => covers(principal.scopes.queues, q.queue))
           .map(({ due, workers: _, paused: __, ...q }) => ({ ...q, pending: due + q.scheduled }))
-        const sum = (of: 'pending' | 'scheduled' | 'running' | 'completed' | 'failed' | 'cancelled') =>
+        const sum = (of: 'pending' | 'scheduled' | 'blocked' | 'running' | 'completed' | 'failed' | 'cancelled') =>
           queues.reduce((n, q) => n + q[of], 0)
         const total = {
           pending: sum('pending'),
           scheduled: sum('scheduled'),
+          blocked: sum('blocked'),
           running: sum('running'),
           completed: sum('completed'),
           failed: sum('failed'),

@@ -24,6 +24,8 @@ interface World {
   side: Side
   /** A job that waits for tomorrow. */
   waiting(): Promise<string>
+  /** A flow, made by a stranger. */
+  flow(): Promise<string>
   /** A job that was cancelled. */
   ended(): Promise<string>
 }
@@ -40,6 +42,7 @@ function worldOf(at: Trunkline, side: Side): World {
   return {
     side,
     waiting,
+    flow: async () => (await at.flows.add({ jobs: [{ task: side.task, delay: '1h' }] })).id,
     async ended() {
       const id = await waiting()
       await at.cancel(id)
@@ -101,6 +104,19 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
     await db.rows(`insert into trunkline.bulk_run(job_id, verb, ids) values ($1, 'cancel', '{1}')`, [id])
     return { url: `/jobs/bulk/${id}/results` }
   },
+  'POST /jobs/flows': async (w) => ({
+    url: '/jobs/flows',
+    body: {
+      jobs: [
+        { name: 'a', task: w.side.task },
+        { task: w.side.task, dependsOn: ['a'] },
+      ],
+    },
+  }),
+  'GET /jobs/flows': plain('/jobs/flows'),
+  'GET /jobs/flows/:id': async (w) => ({ url: `/jobs/flows/${await w.flow()}` }),
+  'POST /jobs/flows/:id/cancel': async (w) => ({ url: `/jobs/flows/${await w.flow()}/cancel` }),
+  'POST /jobs/flows/:id/retry': async (w) => ({ url: `/jobs/flows/${await w.flow()}/retry` }),
   'GET /jobs/errors': plain('/jobs/errors'),
   'PATCH /jobs/errors/:fingerprint': async (w) => {
     await failed(w)

@@ -7,8 +7,9 @@ import { repeated } from '../job-selection.ts'
 import { parsePayload } from '../payload.ts'
 import { plain, printJson } from '../print.ts'
 
-interface Options extends Omit<EnqueueOptions, 'tx' | 'tags'> {
+interface Options extends Omit<EnqueueOptions, 'tx' | 'tags' | 'dependsOn'> {
   tag?: string[]
+  after?: string[]
   wait?: boolean
 }
 
@@ -39,6 +40,7 @@ export function enqueueCommand(program: Command): void {
     .option('--max-attempts <n>', 'failed tries until the job fails', wholeNumber)
     .option('--timeout <duration>', 'how long one attempt may take')
     .option('--tag <tag>', 'for people and filters; several times for several', repeated)
+    .option('--after <job>', 'not before this job has completed; several times for several', repeated)
     .option('--unique-key <key>', 'one unfinished job of this key per queue')
     .option('--unique-mode <mode>', 'ignore (default: the job that is there is answered), replace, debounce, throttle')
     .option('--unique-window <duration>', 'how long the key is held after the end, or the window of debounce and throttle')
@@ -47,9 +49,14 @@ export function enqueueCommand(program: Command): void {
     .option('--wait', 'show its progress and wait for its end')
     .action(async (task: string, payload: string | undefined, options: Options, command: Command) => {
       const value = parsePayload(payload ?? '{}')
-      const { wait, tag, ...rest } = options
+      const { wait, tag, after, ...rest } = options
       await withTrunkline(command, async (trunkline) => {
-        const job = await trunkline.enqueue(task, value, { ...rest, ...(tag ? { tags: tag } : {}), createdBy: 'cli' })
+        const job = await trunkline.enqueue(task, value, {
+          ...rest,
+          ...(tag ? { tags: tag } : {}),
+          ...(after ? { dependsOn: after } : {}),
+          createdBy: 'cli',
+        })
         const json = wantsJson(command)
         if (!json && (!wait || job.made !== 'new')) console.log(plain(madeText(job.id, job.made, options)))
         if (wait) return await follow(trunkline, job.id, { json, beside: { made: job.made } })
