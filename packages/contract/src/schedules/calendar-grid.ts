@@ -47,7 +47,10 @@ const orEvery = (values: number[], n: number, from = 0) => (values.length === 0 
 /** @throws `invalid_schedule` with the row and what is allowed in it */
 export function readCalendar(calendar: CalendarGrid): Grid {
   if (typeof calendar !== 'object' || calendar === null || Array.isArray(calendar)) {
-    throw new TrunklineError('invalid_schedule', { field: 'calendar', problem: `it is ${show(calendar)}; allowed: rows ${rows.join(', ')}` })
+    throw new TrunklineError('invalid_schedule', {
+      field: 'calendar',
+      problem: `it is ${show(calendar)}; allowed: rows ${rows.join(', ')}`,
+    })
   }
   for (const name of Object.keys(calendar)) {
     if ((rows as readonly string[]).includes(name)) continue
@@ -96,7 +99,8 @@ export function readExceptions(given: readonly SlotException[] = []): Exceptions
   for (const exception of given as readonly SlotException[]) {
     const { date, time, ...more } = exception ?? {}
     if (Object.keys(more).length > 0 || (date === undefined && time === undefined)) refuse('each one has a date, a time, or both')
-    if (date !== undefined && !(typeof date === 'string' && isDate(date))) refuse(`the date ${show(date)} is none; allowed: such as 2030-12-24`)
+    if (date !== undefined && !(typeof date === 'string' && isDate(date)))
+      refuse(`the date ${show(date)} is none; allowed: such as 2030-12-24`)
     if (time !== undefined && !(typeof time === 'string' && /^([01]\d|2[0-3]):[0-5]\d$/.test(time))) {
       refuse(`the time ${show(time)} is none; allowed: 00:00 to 23:59`)
     }

@@ -74,7 +74,9 @@ function numberOf(text: string, field: Field): number {
   const word = field.words?.indexOf(text.toLowerCase()) ?? -1
   const value = word >= 0 ? word + (field === month ? 1 : 0) : /^\d{1,2}$/.test(text) ? Number(text) : Number.NaN
   if (value >= field.least && value <= field.most) return value
-  refuse(`the ${field.name} is ${show(text)}; allowed: ${field.least} to ${field.most}${field.words ? `, ${field.words[0]?.toUpperCase()} …` : ''}`)
+  refuse(
+    `the ${field.name} is ${show(text)}; allowed: ${field.least} to ${field.most}${field.words ? `, ${field.words[0]?.toUpperCase()} …` : ''}`,
+  )
 }
 
 /** The numbers of one item of a list: `*`, `5`, `1-5`, `every 15th`, `10-20/5`, `5/15`. */
@@ -165,7 +167,9 @@ export function parseCron(expression: string): Grid {
   }
   const fields = text.split(/\s+/)
   if (fields.length !== 5 && fields.length !== 6) {
-    refuse(`${show(text)} has ${text === '' ? 0 : fields.length} fields; allowed: 5 (minute hour day month weekday), or 6 with a second before them`)
+    refuse(
+      `${show(text)} has ${text === '' ? 0 : fields.length} fields; allowed: 5 (minute hour day month weekday), or 6 with a second before them`,
+    )
   }
   const [s, m, h, d, mo, w] = (fields.length === 5 ? ['0', ...fields] : fields) as [string, string, string, string, string, string]
   const hours = setOf(h, hour)

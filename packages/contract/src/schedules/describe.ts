@@ -2,7 +2,20 @@ import { formatDuration } from '../words/durations.ts'
 import type { DayRule, Grid, WeekdayRule } from './cron.ts'
 import { type Rhythm, slotsOf } from './slots.ts'
 
-const monthNames = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December']
+const monthNames = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+]
 const weekdayNames = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const ordinals = ['', 'first', 'second', 'third', 'fourth', 'fifth']
 const two = (n: number) => String(n).padStart(2, '0')

@@ -26,8 +26,9 @@ export function slotValues(slot: number, offset: number, of: { timezone: string;
  */
 export function fillPayload(payload: unknown, values: SlotValues): unknown {
   if (typeof payload === 'string') {
-    return payload.includes('{{') ? payload.replace(/\{\{ ?(\w{1,64}) ?\}\}/g, (all, name) =>
-      Object.hasOwn(values, name) ? (values[name] as string) : all) : payload
+    return payload.includes('{{')
+      ? payload.replace(/\{\{ ?(\w{1,64}) ?\}\}/g, (all, name) => (Object.hasOwn(values, name) ? (values[name] as string) : all))
+      : payload
   }
   if (Array.isArray(payload)) return payload.map((item) => fillPayload(item, values))
   if (typeof payload !== 'object' || payload === null) return payload

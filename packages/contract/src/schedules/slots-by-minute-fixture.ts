@@ -65,7 +65,8 @@ function isLeftOut(rhythm: Rhythm, date: Date): boolean {
   const text = date.toISOString()
   return (rhythm.exceptions ?? []).some(
     (exception) =>
-      (exception.date === undefined || text.startsWith(exception.date)) && (exception.time === undefined || text.slice(11, 16) === exception.time),
+      (exception.date === undefined || text.startsWith(exception.date)) &&
+      (exception.time === undefined || text.slice(11, 16) === exception.time),
   )
 }
 

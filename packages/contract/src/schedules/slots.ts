@@ -1,5 +1,5 @@
-import { limits } from '../words/limits.ts'
 import { show, TrunklineError } from '../words/errors.ts'
+import { limits } from '../words/limits.ts'
 import { type CalendarGrid, type Exceptions, readCalendar, readExceptions, type SlotException } from './calendar-grid.ts'
 import { type Grid, parseCron } from './cron.ts'
 import { type LocalTimes, localTimes } from './local-times.ts'
@@ -364,7 +364,10 @@ export function checkRhythm(rhythm: Rhythm, now: number, anchor = now): Slots {
   const slots = slotsOf(rhythm, anchor)
   if (slots.next(now - 1) !== null) return slots
   const { cronExpression, calendar, endsAt, exceptions = [] } = rhythm
-  const unbounded = slotsOf({ ...rhythm, startsAt: rhythm.intervalMs === undefined ? undefined : rhythm.startsAt, endsAt: undefined }, anchor)
+  const unbounded = slotsOf(
+    { ...rhythm, startsAt: rhythm.intervalMs === undefined ? undefined : rhythm.startsAt, endsAt: undefined },
+    anchor,
+  )
   const plain = slotsOf({ ...rhythm, startsAt: undefined, endsAt: undefined, exceptions: [] }, anchor)
   let problem = 'its only time is past'
   let field = 'runAt'

@@ -30,6 +30,9 @@ export interface JobView {
   key: string | null
   /** The job that this one repeats. */
   rerunOf: string | null
+  /** What made it, where that was a schedule or a template. */
+  scheduleId: string | null
+  templateId: string | null
   createdAt: Date
   createdBy: string | null
   runAt: Date
@@ -69,6 +72,8 @@ export function jobView(row: any): JobView {
     tags: row.tags,
     key: row.key,
     rerunOf: row.rerun_of,
+    scheduleId: row.schedule_id,
+    templateId: row.template_id,
     createdAt: row.created_at,
     createdBy: row.created_by,
     runAt: row.run_at,
