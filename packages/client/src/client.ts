@@ -2,6 +2,7 @@ import { type Auth, createAdministration, type Queues, type Tasks, type Workers 
 import { type ClientOptions, createHttp, type RequestOptions } from './http.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createLive, type Live } from './live.ts'
+import { createSchedules, type Schedules, type Templates } from './schedules.ts'
 import { type WatchOptions, watchJob } from './watch-job.ts'
 
 /** The API of a server, typed. */
@@ -12,6 +13,8 @@ export interface Client {
   readonly queues: Queues
   readonly workers: Workers
   readonly tasks: Tasks
+  readonly schedules: Schedules
+  readonly templates: Templates
   /** Realtime events. */
   readonly live: Live
   /** Watches a job to its end, by socket or by polling; returns what ends it. */
@@ -38,6 +41,7 @@ export function createClient(options: ClientOptions = {}): Client {
     jobs,
     live,
     ...createAdministration(http),
+    ...createSchedules(http),
     watchJob: (jobId, watchOptions) => watchJob({ jobs, live }, jobId, watchOptions),
     request: (method, path, given) => http.request(method, path, given),
     close: () => live.close(),

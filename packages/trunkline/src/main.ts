@@ -9,7 +9,9 @@ import { jobsCommand } from './commands/jobs.ts'
 import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { queuesCommand } from './commands/queues.ts'
+import { schedulesCommand } from './commands/schedules.ts'
 import { serverCommand } from './commands/server.ts'
+import { templatesCommand } from './commands/templates.ts'
 import { upCommand } from './commands/up.ts'
 import { usersCommand } from './commands/users.ts'
 import { workerCommand } from './commands/worker.ts'
@@ -35,6 +37,8 @@ const misuse = new Set<string>([
   'query_too_broad',
   'weak_password',
   'invalid_query',
+  'invalid_schedule',
+  'schedule_never_runs',
 ])
 
 function build(): Command {
@@ -56,6 +60,8 @@ function build(): Command {
     enqueueCommand,
     jobsCommand,
     queuesCommand,
+    schedulesCommand,
+    templatesCommand,
     workersCommand,
     changesCommand,
     backupCommand,

@@ -22,7 +22,7 @@ export interface TemplateOptions {
   /** What its jobs get; a caller's own fields go on top. Default: null. */
   payload?: unknown
   options?: JobSettings
-  /** JSON Schema that a payload has to fit besides that of the task: it narrows, and widens nothing. The server checks it. */
+  /** JSON Schema for forms that narrows that of the task; it is published with the template, and not checked here. */
   inputSchema?: unknown
 }
 

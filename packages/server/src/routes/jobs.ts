@@ -58,8 +58,6 @@ export function jobAnswer(view: JobView): JobAnswer {
     runAt: runAt.toISOString(),
     startedAt: iso(startedAt),
     finishedAt: iso(finishedAt),
-    scheduleId: null,
-    templateId: null,
     flowId: null,
     dependsOn: [],
     error: errorAnswer(error),
@@ -153,9 +151,13 @@ export function jobRoutes(service: Service): Route[] {
       answers: { 202: enqueued },
       async run(call) {
         const { task, payload = null, delayMs, timeoutMs, uniqueWindowMs, uniqueMaxWaitMs, ...rest } = call.body
-        await checkTarget(trunkline, call.principal, task, rest.queue)
+        const template = rest.templateId === undefined ? null : await trunkline.templates.get(rest.templateId, { within: call.within })
+        const of = task ?? template?.task
+        if (of === undefined)
+          throw new TrunklineError('invalid_request', { field: 'task', problem: 'is missing: give a task or a templateId' })
+        await checkTarget(trunkline, call.principal, of, rest.queue ?? template?.queue)
         const durations = { delay: delayMs, timeout: timeoutMs, uniqueWindow: uniqueWindowMs, uniqueMaxWait: uniqueMaxWaitMs }
-        return await make(call, task, payload, said({ ...rest, ...durations }))
+        return await make(call, of, payload, said({ ...rest, ...durations }))
       },
     }),
     route({
