@@ -5,6 +5,16 @@ const dayMs = 86_400_000
 /** The Gregorian calendar, weekdays included, repeats after 400 years. */
 const cycleMonths = 4800
 
+/** The last day of the year 9999, counted from 1970. */
+const lastDay = Date.UTC(9999, 11, 31) / dayMs
+
+/** A month: its first day counted from 1970, its length, bits of the days that are meant. */
+interface Month {
+  readonly first: number
+  readonly length: number
+  readonly mask: number
+}
+
 /** The local times that a grid means, without any zone: instants as ms, read as if they were UTC. */
 export interface LocalTimes {
   /** The first one at or after `local`, or null when there is none before the calendar repeats. */
@@ -84,17 +94,25 @@ export function localTimes(grid: Grid, exceptions: Exceptions): LocalTimes {
   const minutes = grid.hours.flatMap((h) => grid.minutes.map((m) => h * 60 + m)).filter((m) => !exceptions.minutes.has(m))
   const seconds = grid.seconds
   const lastSecond = seconds.at(-1) as number
+  let known: Month = { first: 0, length: 0, mask: 0 }
+
+  /** The month of a day; the last one is remembered, since questions come in order. */
+  function monthOf(day: number): Month {
+    if (day >= known.first && day < known.first + known.length) return known
+    const date = new Date(day * dayMs)
+    const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
+    const first = Date.UTC(year, month, 1) / dayMs
+    const length = Date.UTC(year, month + 1, 1) / dayMs - first
+    known = { first, length, mask: maskOf(month + 1, (((first + 4) % 7) + 7) % 7, length) }
+    return known
+  }
 
   /** Months from `at` on in one direction; their days, nearest first. `visit` ends the search with a value. */
   function walk(at: number, direction: 1 | -1, visit: (day: number) => number | null): number | null {
-    const start = new Date(at)
-    let year = start.getUTCFullYear()
-    let month = start.getUTCMonth() + 1
     const startDay = Math.floor(at / dayMs)
+    let month = monthOf(startDay)
     for (let n = 0; n <= cycleMonths; n++) {
-      const first = Date.UTC(year, month - 1, 1) / dayMs
-      const length = Date.UTC(year, month, 1) / dayMs - first
-      const mask = maskOf(month, (((first + 4) % 7) + 7) % 7, length)
+      const { first, length, mask } = month
       for (let i = 0; mask !== 0 && i < length; i++) {
         const date = direction === 1 ? i : length - 1 - i
         if ((mask & (1 << date)) === 0) continue
@@ -103,10 +121,8 @@ export function localTimes(grid: Grid, exceptions: Exceptions): LocalTimes {
         const found = visit(day)
         if (found !== null) return found
       }
-      month += direction
-      if (month === 13) [year, month] = [year + 1, 1]
-      if (month === 0) [year, month] = [year - 1, 12]
-      if (year < 1970 || year > 9999) return null
+      month = monthOf(direction === 1 ? first + length : first - 1)
+      if (month.first < 0 || month.first > lastDay) return null
     }
     return null
   }

@@ -253,17 +253,12 @@ const earliest = (...found: (number | null)[]) => found.reduce((a, b) => (a === 
 function gridSlots(bounds: Bounds, grid: Grid, gap: GapPolicy, fold: FoldPolicy): Slots {
   const { zone, exceptions } = bounds
   const times: LocalTimes = localTimes(grid, exceptions)
-  const stretches = new Map<number, Stretch>()
+  let known: Stretch | null = null
 
-  /** The stretch is the same for all instants of some hours, so it is looked up once for them. */
+  /** The stretch is the same for weeks of instants, and questions come in order. */
   function stretchOf(at: number): Stretch {
-    const key = Math.floor(at / (6 * hour))
-    const known = stretches.get(key)
-    if (known && at >= known.from && at < known.to) return known
-    const found = stretchAt(zone, at)
-    if (stretches.size >= 64) stretches.clear()
-    stretches.set(key, found)
-    return found
+    if (known === null || at < known.from || at >= known.to) known = stretchAt(zone, at)
+    return known
   }
 
   /** Local times of a stretch that count: from, and up to. */
@@ -303,27 +298,25 @@ function gridSlots(bounds: Bounds, grid: Grid, gap: GapPolicy, fold: FoldPolicy)
   function next(after: number): number | null {
     let at = Math.floor(after / 1000) * 1000 + 1000
     for (;;) {
-      // nothing is meant before `local`: skip to it, so that a rare schedule costs no look at each year between
-      const local = times.next(at - west)
-      if (local === null) return null
-      at = Math.max(at, local - east)
       const stretch = stretchOf(at)
       const found = nextIn(stretch, at)
       if (found !== null) return found
-      at = stretch.to
+      // nothing is meant before `local`: skip to it, so that a rare schedule costs no look at each year between
+      const local = times.next(stretch.to - west)
+      if (local === null) return null
+      at = Math.max(stretch.to, local - east)
     }
   }
 
   function previous(before: number): number | null {
     let at = Math.ceil(before / 1000) * 1000 - 1000
     while (at >= firstInstant - day) {
-      const local = times.previous(at + east)
-      if (local === null) return null
-      at = Math.min(at, local + west)
       const stretch = stretchOf(at)
       const found = previousIn(stretch, at)
       if (found !== null) return found
-      at = stretch.from - 1000
+      const local = times.previous(stretch.from + east)
+      if (local === null) return null
+      at = Math.min(stretch.from - 1000, local + west)
     }
     return null
   }

@@ -1,5 +1,6 @@
-import { localText, type Rhythm, type Slots, show, slotsOf, TrunklineError, zoneOf } from '@trunkline/contract'
+import { localText, type Rhythm, type Slots, show, TrunklineError, zoneOf } from '@trunkline/contract'
 import { readTime } from '../jobs/enqueue.ts'
+import { slotsOfSchedule } from './fire.ts'
 import { noteOf } from './preview.ts'
 import { rhythmOf, type ScheduleView } from './schedule.ts'
 
@@ -89,7 +90,7 @@ function readWindow({ from, to, limit = 5000 }: CalendarOptions): { start: numbe
 
 function look(view: ScheduleView, start: number, end: number, most: number): Seen {
   const rhythm = rhythmOf(view)
-  const slots = slotsOf(rhythm, Math.floor(view.createdAt.getTime() / 1000) * 1000)
+  const slots = slotsOfSchedule({ id: view.id, version: view.version, rhythm, created_at: view.createdAt })
   // what a pause covers fires nothing
   const from = Math.max(start, view.paused?.until?.getTime() ?? start)
   const at = slots.between(from, end, most)

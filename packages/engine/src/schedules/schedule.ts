@@ -232,8 +232,8 @@ export function readSchedule(given: ScheduleOptions, now: Date): CheckedSchedule
   }
 }
 
-/** A row of `list-schedules.sql` as a {@link ScheduleView}. */
-export function scheduleView(row: any): ScheduleView {
+/** A row of `list-schedules.sql` as a {@link ScheduleView}. @param words false leaves them empty: they cost most of it */
+export function scheduleView(row: any, words = true): ScheduleView {
   const { priority = null, ...options } = row.options as JobSettings
   const rhythm = row.rhythm as Rhythm
   return {
@@ -272,7 +272,7 @@ export function scheduleView(row: any): ScheduleView {
       latenessMs: Math.max(0, row.last_fired.getTime() - row.last_slot.getTime()),
     },
     missedSlots: row.missed_slots,
-    words: describeRhythm(rhythm),
+    words: words ? describeRhythm(rhythm) : '',
     version: row.version,
     createdAt: row.created_at,
     createdBy: row.created_by,

@@ -276,7 +276,7 @@ export function createSchedules(database: Database, names: Names): Schedules {
         ...(templateId ? { templateId: checkUuid(templateId, 'templateId') } : {}),
         ...(after === undefined ? {} : { after }),
       }
-      return (await rowsOf(at, within)).map(scheduleView)
+      return (await rowsOf(at, within)).map((row) => scheduleView(row))
     },
     async delete(id, { within, by } = {}) {
       const { id: found } = await get(id, { within: within ?? null })
@@ -345,7 +345,9 @@ export function createSchedules(database: Database, names: Names): Schedules {
       const all: ScheduleView[] = []
       for (;;) {
         const last = all.at(-1)?.name
-        const page = (await rowsOf({ limit: 10_000, ...(last === undefined ? {} : { after: last }) }, within)).map(scheduleView)
+        const page = (await rowsOf({ limit: 10_000, ...(last === undefined ? {} : { after: last }) }, within)).map((row) =>
+          scheduleView(row, false),
+        )
         all.push(...page)
         if (page.length < 10_000) break
       }
