@@ -3,6 +3,7 @@ import { createFlows, type Flows } from './flows.ts'
 import { type ClientOptions, createHttp, type RequestOptions } from './http.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createLive, type Live } from './live.ts'
+import { createSchedules, type Schedules, type Templates } from './schedules.ts'
 import { type WatchOptions, watchJob } from './watch-job.ts'
 
 /** The API of a server, typed. */
@@ -14,6 +15,8 @@ export interface Client {
   readonly queues: Queues
   readonly workers: Workers
   readonly tasks: Tasks
+  readonly schedules: Schedules
+  readonly templates: Templates
   /** Realtime events. */
   readonly live: Live
   /** Watches a job to its end, by socket or by polling; returns what ends it. */
@@ -41,6 +44,7 @@ export function createClient(options: ClientOptions = {}): Client {
     live,
     flows: createFlows(http),
     ...createAdministration(http),
+    ...createSchedules(http),
     watchJob: (jobId, watchOptions) => watchJob({ jobs, live }, jobId, watchOptions),
     request: (method, path, given) => http.request(method, path, given),
     close: () => live.close(),

@@ -1,3 +1,21 @@
+export { type CalendarGrid, readExceptions, type SlotException } from './schedules/calendar-grid.ts'
+export { cronMacros, type Grid, parseCron } from './schedules/cron.ts'
+export { describeRhythm } from './schedules/describe.ts'
+export { fillPayload, type SlotValues, slotValues } from './schedules/fill.ts'
+export {
+  type ClockChange,
+  checkRhythm,
+  type DstPolicy,
+  type FoldPolicy,
+  foldPolicies,
+  type GapPolicy,
+  gapPolicies,
+  jitterOf,
+  type Rhythm,
+  type Slots,
+  slotsOf,
+} from './schedules/slots.ts'
+export { localText, zoneOf } from './schedules/zone.ts'
 export { type Duration, formatDuration, toMilliseconds } from './words/durations.ts'
 export { type ErrorCode, errorTable, isTrunklineError, show, TrunklineError } from './words/errors.ts'
 export {

@@ -291,7 +291,7 @@ select j.id, t.name as task, q.name as queue,
   l.id as lease_id,
   coalesce(o.error, case when o.id is null then (select a.error from trunkline.attempt a where a.id = j.id order by a.attempt desc limit 1) end) as error,
   p.outcome as outcome,
-  j.timeout_ms, j.payload, o.result,
+  j.timeout_ms, j.payload, o.result, x.schedule_id, x.template_id,
   (select f.flow_id from trunkline.flow_job f where f.id = j.id) as flow_id,
   array(select d.parent from trunkline.dependency d where d.child = j.id order by d.parent) as depends_on
 from trunkline.job j
@@ -306,18 +306,20 @@ left join lateral (
 left join trunkline.scheduled s on s.id = j.id and o.id is null
 left join trunkline.blocked b on b.id = j.id and o.id is null
 left join trunkline.progress p on p.job_id = j.id
+left join trunkline.origin x on x.job_id = j.id
 where not exists (select from trunkline.hidden h where h.id = j.id)
 union all
 -- debounced: the job is accepted, but its payload may still be replaced
 select d.id, t.name, q.name, 'pending', 'scheduled', (-d.priority)::int, 0, d.max_attempts::int, null, null, null, null, null,
   coalesce(d.tags, '{}'), d.key, null, d.created_at, d.created_by, d.run_at, null, null, null, null, null, null, null, null,
-  d.timeout_ms, d.payload, null, null, '{}'::bigint[]
+  d.timeout_ms, d.payload, null, x.schedule_id, x.template_id, null, '{}'::bigint[]
 from trunkline.debounce d
 join trunkline.task t on t.id = d.task_id
-join trunkline.queue q on q.id = d.queue_id;
+join trunkline.queue q on q.id = d.queue_id
+left join trunkline.origin x on x.job_id = d.id;
 
 -- As before, and what a blocked job waits for.
-create or replace function trunkline.why(job bigint) returns jsonb language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+create or replace function trunkline.why_of_job(job bigint) returns jsonb language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $f$
 #variable_conflict use_variable
 declare

@@ -282,6 +282,8 @@ view jobs
   timeout_ms bigint
   payload jsonb
   result jsonb
+  schedule_id uuid
+  template_id uuid
   flow_id bigint
   depends_on bigint[]
 
@@ -358,6 +360,14 @@ table notification
   constraint notification_pkey PRIMARY KEY (id)
   CREATE INDEX notification_account ON trunkline.notification USING btree (account_id, created_at DESC)
 
+table origin with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
+  job_id bigint not null
+  schedule_id uuid
+  template_id uuid
+  template_version integer
+  slot_at timestamp with time zone
+  constraint origin_pkey PRIMARY KEY (job_id)
+
 table outcome partitioned by RANGE (id)
   id bigint not null
   status smallint not null
@@ -416,6 +426,48 @@ table revoked_token
   constraint revoked_token_pkey PRIMARY KEY (jti)
   CREATE INDEX revoked_token_expires_at ON trunkline.revoked_token USING btree (expires_at)
 
+table schedule with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, fillfactor=70)
+  id uuid not null default gen_random_uuid()
+  name text not null
+  description text
+  template_id uuid
+  task_id integer
+  payload jsonb not null default 'null'::jsonb
+  options jsonb not null default '{}'::jsonb
+  rhythm jsonb not null
+  missed jsonb not null default '{"policy": "last"}'::jsonb
+  overlap text not null default 'skip'::text
+  jitter_ms bigint not null default 0
+  failure_limit integer not null default 5
+  is_enabled boolean not null default true
+  paused_at timestamp with time zone
+  paused_until timestamp with time zone
+  paused_reason text
+  paused_by text
+  skip_slot timestamp with time zone
+  failures integer not null default 0
+  handled_to timestamp with time zone not null default now()
+  next_slot timestamp with time zone
+  due_at timestamp with time zone
+  missed_slots bigint not null default 0
+  version integer not null default 1
+  created_at timestamp with time zone not null default now()
+  created_by text
+  updated_at timestamp with time zone not null default now()
+  updated_by text
+  constraint schedule_check CHECK (((template_id IS NULL) <> (task_id IS NULL)))
+  constraint schedule_description_check CHECK ((length(description) <= 2000))
+  constraint schedule_failure_limit_check CHECK (((failure_limit >= 0) AND (failure_limit <= 1000)))
+  constraint schedule_jitter_ms_check CHECK ((jitter_ms >= 0))
+  constraint schedule_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)))
+  constraint schedule_name_key UNIQUE (name)
+  constraint schedule_overlap_check CHECK ((overlap = ANY (ARRAY['allow'::text, 'skip'::text, 'queue'::text, 'cancel'::text])))
+  constraint schedule_pkey PRIMARY KEY (id)
+  constraint schedule_task_id_fkey FOREIGN KEY (task_id) REFERENCES trunkline.task(id)
+  constraint schedule_template_id_fkey FOREIGN KEY (template_id) REFERENCES trunkline.template(id)
+  CREATE INDEX schedule_due_at ON trunkline.schedule USING btree (due_at) WHERE (due_at IS NOT NULL)
+  CREATE INDEX schedule_template ON trunkline.schedule USING btree (template_id) WHERE (template_id IS NOT NULL)
+
 table scheduled with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000)
   id bigint not null
   run_at timestamp with time zone not null
@@ -458,6 +510,23 @@ table signing_key
   expires_at timestamp with time zone not null
   constraint signing_key_kid_check CHECK ((kid ~ '^[A-Za-z0-9_-]{8,64}$'::text))
   constraint signing_key_pkey PRIMARY KEY (kid)
+
+table slot with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, fillfactor=70)
+  schedule_id uuid not null
+  slot_at timestamp with time zone not null
+  manual boolean not null default false
+  state text not null
+  reason text
+  job_id bigint
+  fired_at timestamp with time zone not null default now()
+  finished_at timestamp with time zone
+  by_whom text
+  constraint slot_pkey PRIMARY KEY (schedule_id, slot_at, manual)
+  constraint slot_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES trunkline.schedule(id) ON DELETE CASCADE
+  constraint slot_state_check CHECK ((state = ANY (ARRAY['fired'::text, 'waiting'::text, 'skipped'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
+  CREATE INDEX slot_fired_at ON trunkline.slot USING btree (fired_at)
+  CREATE INDEX slot_of_schedule ON trunkline.slot USING btree (schedule_id) WHERE (state = ANY (ARRAY['fired'::text, 'waiting'::text]))
+  CREATE INDEX slot_open ON trunkline.slot USING btree (job_id) WHERE (state = 'fired'::text)
 
 table stat
   minute timestamp with time zone not null
@@ -505,6 +574,36 @@ table task
   constraint task_priority_check CHECK (((priority >= '-100'::integer) AND (priority <= 100)))
   constraint task_queue_check CHECK ((queue ~ '^[A-Za-z0-9_.:/-]{1,128}$'::text))
   constraint task_timeout_ms_check CHECK ((timeout_ms > 0))
+
+table template with (fillfactor=70)
+  id uuid not null default gen_random_uuid()
+  name text not null
+  description text
+  task_id integer not null
+  payload jsonb not null default 'null'::jsonb
+  options jsonb not null default '{}'::jsonb
+  input_schema jsonb
+  version integer not null default 1
+  uses bigint not null default 0
+  last_used_at timestamp with time zone
+  created_at timestamp with time zone not null default now()
+  created_by text
+  updated_at timestamp with time zone not null default now()
+  updated_by text
+  constraint template_description_check CHECK ((length(description) <= 2000))
+  constraint template_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)))
+  constraint template_name_key UNIQUE (name)
+  constraint template_pkey PRIMARY KEY (id)
+  constraint template_task_id_fkey FOREIGN KEY (task_id) REFERENCES trunkline.task(id)
+
+table template_version
+  template_id uuid not null
+  version integer not null
+  body jsonb not null
+  at timestamp with time zone not null default now()
+  by_whom text
+  constraint template_version_pkey PRIMARY KEY (template_id, version)
+  constraint template_version_template_id_fkey FOREIGN KEY (template_id) REFERENCES trunkline.template(id) ON DELETE CASCADE
 
 table watch
   job_id bigint not null
@@ -575,4 +674,6 @@ function settle_late() returns integer security definer set search_path=pg_catal
 
 function take_out(wanted bigint[], only_timed boolean DEFAULT false) returns TABLE(id bigint, place text, task_id integer, queue_id integer, lane smallint, own_lane smallint, attempt smallint, run_at timestamp with time zone, why smallint, worker_id integer) set enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_sort=off, jit=off
 
-function why(job bigint) returns jsonb security definer set search_path=pg_catalog, pg_temp, enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+function why(job bigint) returns jsonb security definer set search_path=pg_catalog, pg_temp
+
+function why_of_job(job bigint) returns jsonb security definer set search_path=pg_catalog, pg_temp, enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off

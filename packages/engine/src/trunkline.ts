@@ -54,7 +54,9 @@ import { createOutsideLogger, type OutsideLogger } from './log/outside-logger.ts
 import { type LogEntry, type LogOptions, readLogs } from './log/read-logs.ts'
 import { checkServer, type Database, type DatabaseOptions, openDatabase, type Queryable, withinTransaction } from './postgres/database.ts'
 import { checkSchemaState, migrate } from './postgres/migrate.ts'
+import { createSchedules, type Schedules } from './schedules/schedules.ts'
 import { listSupervisors, type StartWorkersOptions, type SupervisorView, startWorkers } from './supervisors/supervisors.ts'
+import { createTemplates, findTemplate, fromTemplate, noteUse, type Templates } from './templates/templates.ts'
 import { listWorkers, type WorkerListOptions, type WorkerView } from './worker/list-workers.ts'
 import { stopWorker } from './worker/stop-workers.ts'
 import { startWorker, type Worker } from './worker/worker.ts'
@@ -148,6 +150,8 @@ export interface TransactionVerbs {
   resume(queue: string): Promise<void>
   startWorkers(options?: StartWorkersOptions): Promise<{ supervisor: string; wanted: number }>
   stopWorker(id: string): Promise<void>
+  readonly schedules: Schedules
+  readonly templates: Templates
 }
 
 /** The way into one Trunkline schema. Made by `Trunkline.connect`. */
@@ -244,6 +248,10 @@ export interface Trunkline {
   stopWorker(id: string): Promise<void>
   /** Gives up stale workers at once and forgets those that have ended. @throws `invalid_option` */
   cleanupWorkers(options?: CleanupOptions): Promise<Cleanup>
+  /** What makes jobs on time. */
+  readonly schedules: Schedules
+  /** Saved tasks with payload and options. */
+  readonly templates: Templates
   /** A logger for a job, for writers that are not its handler. */
   createJobLogger(jobId: string, taskName?: string): OutsideLogger
   /** Starts a worker in this process. */
@@ -359,17 +367,45 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     retry: (id) => retryFlow(database, id),
   }
 
+  async function storeMade(made: NewJob, { dependsOn }: EnqueueOptions, tx?: Queryable): Promise<StoredJob> {
+    if (!dependsOn) return await storeOne(database, gatherer, made, tx)
+    const [id] = await dependents([made], dependsOn, tx)
+    return { id: id as string, made: 'new' }
+  }
+
+  /** Makes one job, from a template where one is named: job and note of its origin in one transaction then. */
+  async function enqueueOne(task: Task | string, payload: unknown, options: EnqueueOptions, tx?: Queryable): Promise<StoredJob> {
+    const { templateId, ...rest } = options
+    if (templateId === undefined) {
+      const [made] = await readJobs(names, task, [payload], rest)
+      if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
+      return await storeMade(made, rest, tx)
+    }
+    const template = await findTemplate(tx ? withinTransaction(database, tx) : database, templateId)
+    const name = typeof task === 'string' ? task : task.name
+    if (name !== '' && name !== template.task) {
+      throw new TrunklineError('invalid_option', {
+        field: 'task',
+        received: show(name),
+        allowed: `${template.task}, the task of the template`,
+      })
+    }
+    const meant = fromTemplate(template, payload, rest)
+    const [made] = await readJobs(names, typeof task === 'string' ? meant.task : task, [meant.payload], meant.options)
+    if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
+    const store = async (on: Queryable) => {
+      const stored = await storeMade(made, options, on)
+      if (stored.made === 'new' || stored.made === 'replaced') await noteUse(database, stored.id, template, on)
+      return stored
+    }
+    return tx ? await store(tx) : await withPartitions(database, () => database.transaction(store))
+  }
+
   function verbsWithin(inside: Database, tx: Queryable): TransactionVerbs {
     return {
       tx,
       async enqueue(task, payload, enqueueOptions = {}) {
-        const [made] = await readJobs(names, task, [payload], enqueueOptions)
-        if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
-        if (enqueueOptions.dependsOn) {
-          const [id] = await dependents([made], enqueueOptions.dependsOn, tx)
-          return { id: id as string, made: 'new' }
-        }
-        return await storeOne(database, gatherer, made, tx)
+        return await enqueueOne(task, payload, enqueueOptions, tx)
       },
       get: (id, { within } = {}) => getJob(inside, id, within),
       cancel: (id, { by } = {}) => cancel(inside, id, by ?? null),
@@ -399,18 +435,14 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
       resume: (queue) => resumeQueue(inside, names, queue),
       startWorkers: (startOptions) => startWorkers(inside, startOptions),
       stopWorker: (id) => stopWorker(inside, id),
+      schedules: createSchedules(inside, names),
+      templates: createTemplates(inside, names),
     }
   }
 
   const trunkline: Trunkline = {
     async enqueue(task: Task | string, payload: unknown, enqueueOptions: EnqueueOptions = {}) {
-      const [made] = await readJobs(names, task, [payload], enqueueOptions)
-      if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
-      if (enqueueOptions.dependsOn) {
-        const [id] = await dependents([made], enqueueOptions.dependsOn, enqueueOptions.tx)
-        return job(id as string, 'new')
-      }
-      const stored = await storeOne(database, gatherer, made, enqueueOptions.tx)
+      const stored = await enqueueOne(task, payload, enqueueOptions, enqueueOptions.tx)
       return job(stored.id, stored.made)
     },
     async enqueueMany(task: Task | string, payloads: readonly unknown[], enqueueOptions: EnqueueManyOptions = {}) {
@@ -459,6 +491,8 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     startWorkers: (startOptions) => startWorkers(database, startOptions),
     stopWorker: (id) => stopWorker(database, id),
     cleanupWorkers: (cleanupOptions) => cleanupWorkers(database, cleanupOptions),
+    schedules: createSchedules(database, names),
+    templates: createTemplates(database, names),
     createJobLogger(jobId) {
       const logger = createOutsideLogger(database, checkJobId(jobId), options.onError ?? (() => {}))
       parts.push({ stop: () => logger.flush() })

@@ -35,8 +35,10 @@ import { jobRoutes } from './routes/jobs.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { queueRoutes } from './routes/queues.ts'
+import { scheduleRoutes } from './routes/schedules.ts'
 import { searchRoutes } from './routes/search.ts'
 import { systemRoutes } from './routes/system.ts'
+import { templateRoutes } from './routes/templates.ts'
 import { userRoutes } from './routes/users.ts'
 import { workerRoutes } from './routes/workers.ts'
 import { createSchemas } from './schemas.ts'
@@ -278,6 +280,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...backupRoutes(service),
     ...erpRoutes(service),
     ...searchRoutes(service),
+    ...scheduleRoutes(service),
+    ...templateRoutes(service),
     ...queueRoutes(service),
     ...workerRoutes(service),
     ...userRoutes(service),

@@ -10,7 +10,9 @@ import { jobsCommand } from './commands/jobs.ts'
 import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { queuesCommand } from './commands/queues.ts'
+import { schedulesCommand } from './commands/schedules.ts'
 import { serverCommand } from './commands/server.ts'
+import { templatesCommand } from './commands/templates.ts'
 import { upCommand } from './commands/up.ts'
 import { usersCommand } from './commands/users.ts'
 import { workerCommand } from './commands/worker.ts'
@@ -37,6 +39,8 @@ const misuse = new Set<string>([
   'weak_password',
   'invalid_query',
   'flow_cycle',
+  'invalid_schedule',
+  'schedule_never_runs',
 ])
 
 function build(): Command {
@@ -59,6 +63,8 @@ function build(): Command {
     jobsCommand,
     flowsCommand,
     queuesCommand,
+    schedulesCommand,
+    templatesCommand,
     workersCommand,
     changesCommand,
     backupCommand,

@@ -58,6 +58,8 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent | Se
       return event.warnings.length === 0
         ? 'nothing endangers the queue any more'
         : `warning: ${event.warnings.map((w) => `${w.sentence} (${w.hint})`).join('; ')}`
+    case 'schedule_paused':
+      return `schedule ${event.name} was paused: ${event.reason}; go on with: trunkline schedules resume ${event.id}`
     case 'request_failed':
       return `request ${event.requestId} of ${event.route} failed: ${event.error.message} ${event.error.stack?.split('\n')[1]?.trim() ?? ''}`
     case 'database_error':

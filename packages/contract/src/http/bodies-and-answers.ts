@@ -20,6 +20,24 @@ import type {
   rerun,
 } from './jobs.ts'
 import type { pause, queue, queueList } from './queues.ts'
+import type {
+  backfill,
+  backfilled,
+  calendar,
+  newSchedule,
+  newTemplate,
+  runList,
+  schedule,
+  scheduleChange,
+  scheduleClone,
+  scheduleList,
+  schedulePreview,
+  schedulePreviewed,
+  scheduleStarted,
+  template,
+  templateChange,
+  templateList,
+} from './schedules.ts'
 import type { cleanedUp, cleanup, startWorkers, task, taskList, worker, workerList, workersWanted } from './workers.ts'
 
 // The types of bodies (what is sent) and answers (what comes back), for clients that must not load the schemas.
@@ -59,3 +77,19 @@ export type TaskListAnswer = z.output<typeof taskList>
 export type LoginBody = z.input<typeof login>
 export type LoggedInAnswer = z.output<typeof loggedIn>
 export type MeAnswer = z.output<typeof me>
+export type NewScheduleBody = z.input<typeof newSchedule>
+export type ScheduleChangeBody = z.input<typeof scheduleChange>
+export type ScheduleAnswer = z.output<typeof schedule>
+export type ScheduleListAnswer = z.output<typeof scheduleList>
+export type ScheduleCloneBody = z.input<typeof scheduleClone>
+export type ScheduleStartedAnswer = z.output<typeof scheduleStarted>
+export type BackfillBody = z.input<typeof backfill>
+export type BackfilledAnswer = z.output<typeof backfilled>
+export type RunListAnswer = z.output<typeof runList>
+export type SchedulePreviewBody = z.input<typeof schedulePreview>
+export type SchedulePreviewedAnswer = z.output<typeof schedulePreviewed>
+export type CalendarAnswer = z.output<typeof calendar>
+export type NewTemplateBody = z.input<typeof newTemplate>
+export type TemplateChangeBody = z.input<typeof templateChange>
+export type TemplateAnswer = z.output<typeof template>
+export type TemplateListAnswer = z.output<typeof templateList>

@@ -10,7 +10,10 @@ const maxAttempts = z.number().int().min(1).max(limits.maxAttempts)
 /** `POST /jobs`. */
 export const newJob = z
   .strictObject({
-    task: name,
+    task: name.optional().meta({ description: 'Default: that of the template' }),
+    templateId: text(200, 1)
+      .optional()
+      .meta({ description: 'A template by id or name: its payload and options lie under those given here' }),
     payload: json.optional(),
     queue: name.optional(),
     priority: priority.optional().meta({ description: 'Higher runs first' }),

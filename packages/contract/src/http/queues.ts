@@ -14,8 +14,24 @@ export const queue = z
     cancelled: z.number(),
     workers: z.number(),
     paused: z.object({ since: instant, until: instant.nullable(), reason: z.string().nullable(), by: z.string().nullable() }).nullable(),
+    schedules: z
+      .array(
+        z.object({
+          id: z.string(),
+          name: z.string(),
+          words: z.string(),
+          nextRunAt: instant.nullable(),
+          isEnabled: z.boolean(),
+          isPaused: z.boolean(),
+        }),
+      )
+      .optional()
+      .meta({ description: 'With include=schedules' }),
   })
   .meta({ id: 'Queue' })
+
+/** `GET /queues`. */
+export const queueQuery = z.strictObject({ include: z.enum(['schedules']).optional() })
 
 export const queueList = listOf(queue).meta({ id: 'QueueList' })
 

@@ -116,6 +116,42 @@ export const errorTable = {
     sentence: 'the change feed no longer reaches back to {received}',
     hint: 'Read the present state again, then follow the feed from there.',
   },
+  // schedules and templates
+  invalid_schedule: {
+    status: 400,
+    sentence: '{field} cannot be read: {problem}',
+    hint: 'Correct it; see what it means before it is saved: trunkline schedules preview.',
+  },
+  schedule_never_runs: {
+    status: 400,
+    sentence: 'the schedule would never run: {field}: {problem}',
+    hint: 'Correct that field; nothing was saved.',
+  },
+  schedule_not_found: {
+    status: 404,
+    sentence: 'there is no schedule {received}{meant}',
+    hint: 'List them: trunkline schedules list.',
+  },
+  template_not_found: {
+    status: 404,
+    sentence: 'there is no template {received}{meant}',
+    hint: 'List them: trunkline templates list.',
+  },
+  name_taken: {
+    status: 409,
+    sentence: 'there is a {what} named {received} already',
+    hint: 'Change that one, or choose another name.',
+  },
+  template_in_use: {
+    status: 409,
+    sentence: 'template {received} is used by {n} schedules, such as {name}',
+    hint: 'Give those another template, or delete them first.',
+  },
+  schedule_changed: {
+    status: 409,
+    sentence: 'schedule {received} was changed meanwhile',
+    hint: 'Read it again, and make the change to what it is now.',
+  },
   // how an attempt ends
   handler_failed: { status: 500, sentence: '{problem}', hint: 'See the stack and the log of the attempt.' },
   timeout: {

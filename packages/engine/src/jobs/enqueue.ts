@@ -36,12 +36,15 @@ export interface EnqueueOptions extends KeyOptions {
   tags?: readonly string[]
   /** Jobs that must end before this one may begin; see {@link DependsOnJob}. Not together with keys. */
   dependsOn?: readonly (string | DependsOnJob)[]
+  /** A template, by id or name: its task, and its payload and options under those that are given here. */
+  templateId?: string
   /** The caller's own open transaction: the job exists exactly when it commits. */
   tx?: Queryable
 }
 
 /** Options of `enqueueMany`: a key of each payload instead of one key for all. */
-export interface EnqueueManyOptions<Input = any> extends Omit<EnqueueOptions, 'uniqueKey' | 'idempotencyKey' | 'idempotencyWindow'> {
+export interface EnqueueManyOptions<Input = any>
+  extends Omit<EnqueueOptions, 'uniqueKey' | 'idempotencyKey' | 'idempotencyWindow' | 'templateId'> {
   /** The unique key of each payload. */
   uniqueKey?: (payload: Input, index: number) => string
 }

@@ -34,6 +34,9 @@ export interface JobView {
   flowId: string | null
   /** Ids of the jobs that it depends on. */
   dependsOn: string[]
+  /** What made it, where that was a schedule or a template. */
+  scheduleId: string | null
+  templateId: string | null
   createdAt: Date
   createdBy: string | null
   runAt: Date
@@ -75,6 +78,8 @@ export function jobView(row: any): JobView {
     rerunOf: row.rerun_of,
     flowId: row.flow_id,
     dependsOn: row.depends_on.map(String),
+    scheduleId: row.schedule_id,
+    templateId: row.template_id,
     createdAt: row.created_at,
     createdBy: row.created_by,
     runAt: row.run_at,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { cancel } from '../jobs/cancel.ts'
+import { createNames } from '../jobs/names.ts'
 import { addPartitions } from '../jobs/partitions.ts'
 import { endPauses } from '../jobs/pause.ts'
 import { promote, releaseDebounced } from '../jobs/promote.ts'
@@ -8,6 +9,7 @@ import { recover } from '../jobs/recover.ts'
 import type { Database } from '../postgres/database.ts'
 import { createLink, type Link } from '../postgres/link.ts'
 import { statement } from '../postgres/statement.ts'
+import { createScheduler, type SchedulerEvent } from '../schedules/scheduler.ts'
 import { forgetWorkers } from './forget-workers.ts'
 import { checkHealth, type HealthWarning } from './health.ts'
 import { createRetention, type Removed, type RetentionOptions } from './retention.ts'
@@ -23,6 +25,7 @@ const resignStatement = statement(import.meta.url, 'resign.sql')
 const rollUpStatement = statement(import.meta.url, 'roll-up.sql')
 const sweepKeysStatement = statement(import.meta.url, 'sweep-keys.sql')
 const sweepCancelsStatement = statement(import.meta.url, 'sweep-cancels.sql')
+const sweepSlotsStatement = statement(import.meta.url, 'sweep-slots.sql')
 const trimFeedStatement = statement(import.meta.url, 'trim-feed.sql')
 
 /** What a keeper tells of itself. */
@@ -34,7 +37,7 @@ export type KeeperEvent =
   | { type: 'health'; warnings: HealthWarning[] }
   /** Where the chain of the audit stands, once a day: kept elsewhere, it proves later that nothing was cut off at the end. */
   | { type: 'audit_anchor'; link: string; hash: string }
-  | { type: 'database_error'; where: string; error: Error }
+  | SchedulerEvent
 
 /** Options of {@link createKeeper}. */
 export interface KeeperOptions {
@@ -53,7 +56,7 @@ export interface KeeperOptions {
   onEvent?: (event: KeeperEvent) => void
 }
 
-/** Does the chores of a schema: promotes due jobs, recovers from dead workers, rolls up counters, makes partitions. One of all keepers leads. */
+/** Does the chores of a schema: fires the slots of schedules (every keeper), promotes due jobs, recovers from dead workers, rolls up counters, makes partitions. One of all keepers leads. */
 export interface Keeper {
   start(): void
   /** Runs every chore once, leader or not. */
@@ -83,6 +86,8 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   let renewAt = 0
   const retention = createRetention(database, options.retention)
   const searchIndexes = createSearchIndexes(database)
+  // beside the chores: every keeper fires slots, leader or not, so that none is late while leadership changes
+  const scheduler = createScheduler(database, createNames(database), onEvent ? { onEvent } : {})
   let keysLookedTo = '-infinity'
   let told = ''
   let anchorAt = 0
@@ -101,6 +106,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     { name: 'notifications', everyMs: 1000, dueAt: 0, run: notifyEnded },
     { name: 'watches', everyMs: 3_600_000, dueAt: 0, run: () => database.run(sweepWatchesStatement, []).then(() => undefined) },
     { name: 'keys', everyMs: 10_000, dueAt: 0, run: sweepKeys },
+    { name: 'slots', everyMs: 600_000, dueAt: 0, run: sweepSlots },
     { name: 'feed', everyMs: 60_000, dueAt: 0, run: trimFeed },
     { name: 'health', everyMs: 60_000, dueAt: 0, run: lookAtHealth },
     { name: 'retention', everyMs: 600_000, dueAt: 0, run: removeHistory },
@@ -150,6 +156,11 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   async function trimFeed(): Promise<number | undefined> {
     const [row] = await link.run(trimFeedStatement, [`${feedMs} milliseconds`, 20_000])
     return row?.[0] >= 20_000 ? 100 : undefined
+  }
+
+  async function sweepSlots(): Promise<number | undefined> {
+    const [row] = await link.run(sweepSlotsStatement, ['90 days', 5000])
+    return row?.[0] >= 5000 ? 1000 : undefined
   }
 
   async function sweepKeys(): Promise<number | undefined> {
@@ -241,6 +252,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   }
 
   async function stop(): Promise<void> {
+    await scheduler.stop()
     // chores that ran without a start have made the connection as well
     if (stopped) {
       await searchIndexes.stop()
@@ -259,10 +271,12 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     start() {
       if (!stopped) return
       stopped = false
+      scheduler.start()
       beating = beat()
     },
     async runOnce() {
       for (const chore of chores) await chore.run()
+      await scheduler.runOnce()
       await searchIndexes.runOnce()
     },
     leading: () => leading,

@@ -58,8 +58,6 @@ export function jobAnswer(view: JobView): JobAnswer {
     runAt: runAt.toISOString(),
     startedAt: iso(startedAt),
     finishedAt: iso(finishedAt),
-    scheduleId: null,
-    templateId: null,
     error: errorAnswer(error),
   }
 }
@@ -151,12 +149,16 @@ export function jobRoutes(service: Service): Route[] {
       answers: { 202: enqueued },
       async run(call) {
         const { task, payload = null, delayMs, timeoutMs, uniqueWindowMs, uniqueMaxWaitMs, dependsOn, ...rest } = call.body
-        await checkTarget(trunkline, call.principal, task, rest.queue)
+        const template = rest.templateId === undefined ? null : await trunkline.templates.get(rest.templateId, { within: call.within })
+        const of = task ?? template?.task
+        if (of === undefined)
+          throw new TrunklineError('invalid_request', { field: 'task', problem: 'is missing: give a task or a templateId' })
+        await checkTarget(trunkline, call.principal, of, rest.queue ?? template?.queue)
         // whether a stranger's job fails is nothing that one may learn by waiting for it
         for (const on of dependsOn ?? []) await trunkline.get(typeof on === 'string' ? on : on.jobId, { within: call.within })
         const parents = dependsOn?.map((on) => (typeof on === 'string' ? on : said(on)))
         const durations = { delay: delayMs, timeout: timeoutMs, uniqueWindow: uniqueWindowMs, uniqueMaxWait: uniqueMaxWaitMs }
-        return await make(call, task, payload, said({ ...rest, ...durations, dependsOn: parents }))
+        return await make(call, of, payload, said({ ...rest, ...durations, dependsOn: parents }))
       },
     }),
     route({

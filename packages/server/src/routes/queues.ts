@@ -1,6 +1,6 @@
 import { TrunklineError } from '@trunkline/contract'
-import { name, pause, queue, queueList } from '@trunkline/contract/http'
-import type { QueueView, TransactionVerbs } from '@trunkline/engine'
+import { name, pause, queue, queueList, queueQuery } from '@trunkline/contract/http'
+import type { QueueView, ScheduleView, TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
 import { checkQueue } from '../door/may.ts'
 import { covers } from '../door/principal.ts'
@@ -16,6 +16,11 @@ function queueAnswer({ paused, ...rest }: QueueView): z.output<typeof queue> {
     paused: paused && { ...paused, since: paused.since.toISOString(), until: paused.until?.toISOString() ?? null },
   }
 }
+
+const scheduleNote = ({ id, name, words, nextRunAt, isEnabled, paused }: ScheduleView) => ({
+  ...{ id, name, words, isEnabled, isPaused: paused !== null },
+  nextRunAt: nextRunAt?.toISOString() ?? null,
+})
 
 /** Queues: what waits where; pause and resume. */
 export function queueRoutes({ trunkline }: Service): Route[] {
@@ -44,11 +49,17 @@ export function queueRoutes({ trunkline }: Service): Route[] {
       summary: 'Queues with their jobs by place, their workers and pauses',
       tag: 'queues',
       access: { role: 'viewer', object: 'queues' },
+      query: queueQuery,
       answers: { 200: queueList },
-      async run({ principal }) {
+      async run({ principal, query, within }) {
         const { cursor: asOf } = await trunkline.changes()
         const queues = (await trunkline.queues()).filter((q) => covers(principal.scopes.queues, q.queue))
-        return { data: queues.map(queueAnswer), nextCursor: null, asOf, total: queues.length, totalIsEstimate: false }
+        const schedules = query.include === 'schedules' ? await trunkline.schedules.list({ within, limit: 10_000 }) : null
+        const data = queues.map((q) => ({
+          ...queueAnswer(q),
+          ...(schedules ? { schedules: schedules.filter((s) => s.queue === q.queue).map(scheduleNote) } : {}),
+        }))
+        return { data, nextCursor: null, asOf, total: queues.length, totalIsEstimate: false }
       },
     }),
     route({

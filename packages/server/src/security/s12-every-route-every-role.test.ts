@@ -65,6 +65,19 @@ async function failed(w: World): Promise<void> {
   )
 }
 
+const daily = ({ side }: World) => ({ name: `${side.task} ${randomUUID()}`, task: side.task, cronExpression: '0 3 * * *' })
+const schedule =
+  (suffix = '', body?: unknown) =>
+  async (w: World): Promise<Request> => ({
+    url: `/jobs/schedules/${(await worker.schedules.create(daily(w))).id}${suffix}`,
+    ...(body ? { body } : {}),
+  })
+const template = async (w: World) => {
+  const { name, task: of } = daily(w)
+  return (await worker.templates.create({ name, task: of })).id
+}
+const range = { from: '2020-01-01T00:00:00Z', to: '2020-01-02T00:00:00Z' }
+
 const user = async (): Promise<string> => {
   const email = `${randomUUID()}@example.com`
   return (await addAccount(database, { email, password: null, role: 'viewer' })).id
@@ -117,6 +130,28 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'GET /jobs/flows/:id': async (w) => ({ url: `/jobs/flows/${await w.flow()}` }),
   'POST /jobs/flows/:id/cancel': async (w) => ({ url: `/jobs/flows/${await w.flow()}/cancel` }),
   'POST /jobs/flows/:id/retry': async (w) => ({ url: `/jobs/flows/${await w.flow()}/retry` }),
+  'GET /jobs/schedules': plain('/jobs/schedules?limit=500'),
+  'POST /jobs/schedules': async (w) => ({ url: '/jobs/schedules', body: daily(w) }),
+  'POST /jobs/schedules/preview': plain('/jobs/schedules/preview', { cronExpression: '0 3 * * *' }),
+  'GET /jobs/schedules/calendar': plain('/jobs/schedules/calendar?from=2030-01-01T00:00:00Z&to=2030-01-08T00:00:00Z'),
+  'GET /jobs/schedules/:id': schedule(),
+  'PUT /jobs/schedules/:id': async (w) => ({ ...(await schedule()(w)), body: daily(w) }),
+  'DELETE /jobs/schedules/:id': schedule(),
+  'POST /jobs/schedules/:id/run': schedule('/run'),
+  'POST /jobs/schedules/:id/pause': schedule('/pause', { forMs: 1 }),
+  'POST /jobs/schedules/:id/resume': schedule('/resume'),
+  'POST /jobs/schedules/:id/skip': schedule('/skip'),
+  'POST /jobs/schedules/:id/clone': async (w) => ({ ...(await schedule('/clone')(w)), body: { name: daily(w).name } }),
+  'POST /jobs/schedules/:id/backfill': schedule('/backfill', range),
+  'GET /jobs/schedules/:id/runs': schedule('/runs'),
+  'GET /jobs/templates': plain('/jobs/templates?limit=500'),
+  'POST /jobs/templates': async (w) => ({ url: '/jobs/templates', body: { name: daily(w).name, task: w.side.task } }),
+  'GET /jobs/templates/:id': async (w) => ({ url: `/jobs/templates/${await template(w)}` }),
+  'PUT /jobs/templates/:id': async (w) => ({
+    url: `/jobs/templates/${await template(w)}`,
+    body: { name: daily(w).name, task: w.side.task },
+  }),
+  'DELETE /jobs/templates/:id': async (w) => ({ url: `/jobs/templates/${await template(w)}` }),
   'GET /jobs/errors': plain('/jobs/errors'),
   'PATCH /jobs/errors/:fingerprint': async (w) => {
     await failed(w)
