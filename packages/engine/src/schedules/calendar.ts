@@ -148,8 +148,11 @@ function collisionsOf(seen: readonly Seen[], moments: ReadonlyMap<number, number
   let quietest = 0
   for (let i = 1; i < 60; i++) if ((minutes[i] as number) < (minutes[quietest] as number)) quietest = i
   const wanted = new Map(most.slice(0, 20).map(([at, firings]) => [at, { firings, names: [] as string[] }]))
-  for (const { view, slots } of seen) {
-    for (const [at, { names }] of wanted) if (names.length < 10 && slots.next(at - 1) === at) names.push(view.name)
+  for (const { view, at } of seen) {
+    for (const slot of at) {
+      const found = wanted.get(slot)
+      if (found && found.names.length < 10) found.names.push(view.name)
+    }
   }
   return [...wanted].map(([at, { firings, names }]) => ({
     at: new Date(at),

@@ -263,9 +263,10 @@ describe.sequential('schedules', () => {
     expect(plan).toContain('schedule_due_at')
     expect(plan).not.toContain('Seq Scan')
     const before = performance.now()
+    const tomorrow = Date.now() + day
     const month = await schedules.calendar({
-      from: new Date(Date.now() + day),
-      to: new Date(Date.now() + 31 * day),
+      from: new Date(tomorrow),
+      to: new Date(tomorrow + 30 * day),
       timezone: 'Europe/Berlin',
       limit: 5000,
     })

@@ -6,7 +6,7 @@ const owner = await scene.user('owner')
 const columns: string[] = (
   await scene.db.rows(
     `select distinct column_name from information_schema.columns where table_schema = 'trunkline' and table_name in
-      ('job', 'account', 'api_key', 'session', 'queue', 'notification', 'error_group', 'bulk_run', 'signing_key')`,
+      ('job', 'account', 'api_key', 'session', 'queue', 'notification', 'error_group', 'bulk_run', 'signing_key', 'schedule', 'template')`,
   )
 ).map((row) => row.column_name)
 const writable = scene.server.routes.filter((route) => route.body)
@@ -20,7 +20,7 @@ test.each(writable.map((route) => [`${route.method} ${route.url}`, route] as con
     const url = (route.root ? route.url : `/api/v1${route.url}`)
       .replace(':fingerprint', 'abcdef0123456789')
       .replace(':filename', 'a.dump')
-      .replace(/\/users\/:id/, '/users/00000000-0000-4000-8000-000000000000')
+      .replace(/\/(users|schedules|templates)\/:id/, '/$1/00000000-0000-4000-8000-000000000000')
       .replace(/:\w+/, '1')
     for (const column of new Set(columns.flatMap((name) => [name, camel(name)]))) {
       if (known.includes(column)) continue
