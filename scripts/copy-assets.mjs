@@ -12,7 +12,7 @@ function* files(folder) {
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-for (const name of ['engine', 'tasks', 'server']) {
+for (const name of ['engine', 'tasks', 'pgagent', 'server']) {
   const source = join(root, 'packages', name, 'src')
   for (const file of files(source)) {
     if (file.endsWith('.sql')) cpSync(file, join(root, 'packages', name, 'dist', file.slice(source.length)))

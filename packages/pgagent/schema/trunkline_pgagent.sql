@@ -1,0 +1,209 @@
+-- What we keep beside a pgAgent schema: the computation of next runs, settings that pgAgent has no columns for, and what a run
+-- left beyond the log rows. Nothing of pgAgent's own is changed by it; dropping this schema takes all of it away.
+create schema if not exists trunkline_pgagent;
+comment on schema trunkline_pgagent is 'Trunkline beside pgAgent; may be dropped when the original agent goes on alone';
+
+create table if not exists trunkline_pgagent.job_setting (
+  jobid int primary key,
+  timezone text,
+  timeout_ms bigint check (timeout_ms > 0)
+);
+comment on table trunkline_pgagent.job_setting is 'What a job of pgAgent has no columns for; null = the server''s default';
+
+create table if not exists trunkline_pgagent.step_setting (
+  jstid int primary key,
+  timeout_ms bigint check (timeout_ms > 0)
+);
+comment on table trunkline_pgagent.step_setting is 'What a step of pgAgent has no columns for; null = the job''s default';
+
+-- Which zone the clocks of a schedule show: the job's own, else that of the session, as the original does.
+create or replace function trunkline_pgagent.timezone_of(jobid int) returns text language sql stable as $$
+  select coalesce((select s.timezone from trunkline_pgagent.job_setting s where s.jobid = timezone_of.jobid), current_setting('TimeZone'))
+$$;
+
+-- The first minute after "after" that all fields select and no exception takes away. With chosen hours a time that does not exist is
+-- shifted by the gap and one that occurs twice means the second; with an empty or full hour field the schedule runs in every real hour.
+-- Its twin is next-run.ts; a test compares both.
+create or replace function trunkline_pgagent.next_run(schedule int, starts timestamptz, ends timestamptz, minutes boolean[], hours boolean[],
+  weekdays boolean[], monthdays boolean[], months boolean[], after timestamptz, zone text) returns timestamptz language plpgsql stable as $$
+declare
+  first_instant timestamptz := greatest(date_trunc('minute', starts), date_trunc('minute', after + interval '1 minute'));
+  earliest timestamp := first_instant at time zone zone;
+  every_hour boolean;
+  times interval[];
+  month_days int;
+  d date := earliest::date;
+  last_date date := earliest::date + 146097; -- the calendar repeats itself after 400 years
+  found timestamptz;
+  at timestamptz;
+  l timestamp;
+begin
+  if starts is null or ends < after then return null; end if;
+  -- an array with two dimensions has no element that could be true, as for the original
+  if array_ndims(minutes) > 1 then minutes := '{}'; end if;
+  if array_ndims(hours) > 1 then hours := '{}'; end if;
+  if array_ndims(weekdays) > 1 then weekdays := '{}'; end if;
+  if array_ndims(monthdays) > 1 then monthdays := '{}'; end if;
+  if array_ndims(months) > 1 then months := '{}'; end if;
+  if array_position(minutes, true) is null then minutes := null; end if;
+  if array_position(weekdays, true) is null then weekdays := null; end if;
+  if array_position(monthdays, true) is null then monthdays := null; end if;
+  if array_position(months, true) is null then months := null; end if;
+  every_hour := coalesce(cardinality(array_positions(hours, true)), 0) in (0, 24);
+  times := array(
+    select make_interval(hours => h, mins => m) from generate_series(0, 23) h, generate_series(0, 59) m
+    where (every_hour or hours[h + 1]) and (minutes is null or minutes[m + 1])
+      and not exists (select from pgagent.pga_exception
+        where jexscid = schedule and jexdate is null and jextime = make_time(h, m, 0))
+    order by h, m);
+  if cardinality(times) = 0 then return null; end if;
+
+  while d <= last_date loop
+    if ends is not null and (d - 1)::timestamp > ends at time zone 'UTC' + interval '1 day' then return null; end if;
+    if months is not null and not coalesce(months[extract(month from d)::int], false) then
+      d := (date_trunc('month', d) + interval '1 month')::date;
+      continue;
+    end if;
+    month_days := extract(day from date_trunc('month', d) + interval '1 month' - interval '1 day');
+    if (weekdays is null or weekdays[extract(dow from d)::int + 1])
+      and (monthdays is null or monthdays[extract(day from d)::int] or (monthdays[32] and extract(day from d)::int = month_days))
+      and not exists (select from pgagent.pga_exception where jexscid = schedule and jexdate = d and jextime is null)
+    then
+      found := null;
+      if every_hour then
+        -- the date as it really passes; three hours early, for a midnight that occurs twice
+        at := greatest(first_instant, (d::timestamp at time zone zone) - interval '3 hours');
+        loop
+          l := at at time zone zone;
+          exit when l::date > d;
+          if l::date = d and (minutes is null or minutes[extract(minute from l)::int + 1])
+            and not exists (select from pgagent.pga_exception where jexscid = schedule
+              and (jexdate = d and jextime = l::time or jexdate is null and jextime = l::time))
+          then
+            found := at;
+            exit;
+          end if;
+          at := at + interval '1 minute';
+        end loop;
+      else
+        -- by the clock on the wall: what occurs twice is over when its first occurrence is
+        select min((d + t) at time zone zone) into found from unnest(times) t
+        where d + t >= earliest
+          and not exists (select from pgagent.pga_exception where jexscid = schedule and jexdate = d and jextime = (d + t)::time);
+      end if;
+      if found is not null then
+        if found > ends then return null; end if;
+        return found;
+      end if;
+    end if;
+    d := d + 1;
+  end loop;
+  return null;
+end $$;
+
+-- The next run as pgAgent 4.2 computes it, defects included. Its twin is legacy.ts; a test compares both.
+create or replace function trunkline_pgagent.next_run_legacy(schedule int, starts timestamptz, ends timestamptz, minutes boolean[], hours boolean[],
+  weekdays boolean[], monthdays boolean[], months boolean[], after timestamptz, zone text) returns timestamptz language plpgsql stable as $$
+declare
+  run_after timestamp := greatest(date_trunc('minute', starts), date_trunc('minute', after + interval '1 minute')) at time zone zone;
+  local_end timestamp := ends at time zone zone;
+  next_minute boolean := false; -- the last turn ended with "one minute later" …
+  next_day boolean := false;    -- … or with "one day later"
+  y int; mo int; d int; h int; mi int; p int;
+  moved boolean;
+  was int;
+  l timestamp;
+  x pgagent.pga_exception;
+begin
+  if starts is null or ends < after then return null; end if;
+  if array_ndims(minutes) > 1 then minutes := '{}'; end if;
+  if array_ndims(hours) > 1 then hours := '{}'; end if;
+  if array_ndims(weekdays) > 1 then weekdays := '{}'; end if;
+  if array_ndims(monthdays) > 1 then monthdays := '{}'; end if;
+  if array_ndims(months) > 1 then months := '{}'; end if;
+  if array_position(minutes, true) is null then minutes := null; end if;
+  if array_position(hours, true) is null then hours := null; end if;
+  if array_position(weekdays, true) is null then weekdays := null; end if;
+  if array_position(monthdays, true) is null then monthdays := null; end if;
+  if array_position(months, true) is null then months := null; end if;
+
+  for turn in 1 .. 200000 loop
+    y := extract(year from run_after); mo := extract(month from run_after); d := extract(day from run_after);
+    h := extract(hour from run_after); mi := extract(minute from run_after);
+    moved := false;
+    if months is not null then
+      p := array_position(months, true, mo);
+      if p is null then y := y + 1; p := array_position(months, true); end if;
+      moved := p <> mo;
+      mo := p;
+    end if;
+    was := d;
+    if moved then
+      d := coalesce(array_position(monthdays, true), 1);
+    elsif monthdays is not null then
+      p := array_position(monthdays, true, d);
+      if p is null then
+        p := array_position(monthdays, true);
+        moved := true;
+        if mo = 12 then mo := 1; y := y + 1; else mo := mo + 1; end if;
+      end if;
+      d := p;
+    end if;
+    if d = 32 then d := extract(day from make_date(y, mo, 1) + interval '1 month' - interval '1 day'); end if;
+    moved := moved or d <> was;
+    if moved or next_day then
+      h := coalesce(array_position(hours, true) - 1, 0);
+    elsif hours is not null then
+      p := array_position(hours, true, h + 1) - 1;
+      if p is null then
+        h := array_position(hours, true) - 1;
+        select extract(year from t), extract(month from t), extract(day from t) into y, mo, d from (select make_date(y, mo, d) + 1 t) z;
+        moved := true;
+      else
+        moved := p <> h;
+        h := p;
+      end if;
+    end if;
+    if moved or next_day then
+      mi := coalesce(array_position(minutes, true, case when next_minute then 1 else extract(minute from run_after)::int end) - 1, 0);
+    elsif minutes is not null then
+      p := array_position(minutes, true, mi + 1) - 1;
+      if p is null then
+        mi := array_position(minutes, true) - 1;
+        if h = 23 then
+          h := 0;
+          select extract(year from t), extract(month from t), extract(day from t) into y, mo, d from (select make_date(y, mo, d) + 1 t) z;
+        else
+          h := h + 1;
+        end if;
+      else
+        mi := p;
+      end if;
+    end if;
+
+    -- a date that does not exist is an error; by way of an instant, so that a gap moves the time
+    l := ((y || '-' || mo || '-' || d || ' ' || h || ':' || mi)::timestamp at time zone zone) at time zone zone;
+    if minutes is null and hours is null and monthdays is null and months is null and l = run_after then l := l + interval '1 minute'; end if;
+    if l > local_end then return null; end if;
+
+    if not (coalesce(minutes[extract(minute from l)::int + 1], minutes is null) and coalesce(hours[extract(hour from l)::int + 1], hours is null)
+      and coalesce(months[extract(month from l)::int], months is null)
+      and (coalesce(monthdays[extract(day from l)::int], monthdays is null)
+        or array_positions(monthdays, true) = array[32] and (extract(day from l + interval '1 day') = 1
+          or extract(month from l) = 2 and extract(day from l) = 28)))
+    then
+      run_after := l + interval '1 minute'; next_minute := true; next_day := false;
+    elsif weekdays is not null and not coalesce(weekdays[extract(dow from l)::int + 1], false) then
+      run_after := l + interval '1 day'; next_minute := false; next_day := true;
+    else
+      select * into x from pgagent.pga_exception where jexscid = schedule
+        and (jexdate = l::date and jextime = l::time or jexdate = l::date and jextime is null or jexdate is null and jextime = l::time)
+        order by jexid limit 1;
+      if not found then return l at time zone zone; end if;
+      perform x.jexid::int2; -- the original keeps it in a small integer
+      run_after := l + interval '1 minute'; next_minute := true; next_day := false;
+    end if;
+  end loop;
+  raise exception 'no next run was found for schedule %', schedule using errcode = 'query_canceled',
+    hint = 'The exceptions of this schedule seem to take all of its times away. The original would search for ever.';
+end $$;
