@@ -16,8 +16,6 @@ function greet({ input, log }: TaskContext<any>): object {
 const worker = await db.connect()
 await worker.work([
   defineTask('greet', { queue: 'etl-in', run: greet }),
-  defineTask('flow.greet', { queue: 'flows', run: greet }),
-  defineTask('flow.break', { queue: 'flows', run: () => Promise.reject(new FatalError('it broke')) }),
   defineTask('break', { queue: 'other', run: () => Promise.reject(new FatalError('it broke')) }),
 ])
 
@@ -167,7 +165,7 @@ test('queues are paused and resumed, workers seen, started and stopped', async (
   expect((await operator('POST', '/queues/other/resume')).body).toMatchObject({ paused: null })
   expect((await operator('POST', '/queues/nothing/resume')).body).toMatchObject({ status: 404, code: 'unknown_queue' })
   const [first] = (await viewer('GET', '/workers')).body.data
-  expect(first).toMatchObject({ state: 'running', tasks: expect.arrayContaining(['greet', 'break']) })
+  expect(first).toMatchObject({ state: 'running', tasks: ['greet', 'break'] })
   // nobody keeps workers running here: the answer says what to type
   expect((await owner('POST', '/workers/start', { count: 1 })).body).toMatchObject({
     status: 409,
@@ -228,6 +226,11 @@ test('an error names each field that is wrong, and the nearest right name', asyn
 
 describe('a flow over HTTP', () => {
   test('is made once per idempotency key, runs in order, shows its jobs, and belongs to who made it', async () => {
+    const other = await db.connect()
+    await other.work([
+      defineTask('flow.greet', { queue: 'flows', run: greet }),
+      defineTask('flow.break', { queue: 'flows', run: () => Promise.reject(new FatalError('it broke')) }),
+    ])
     const asked = {
       name: 'greetings',
       jobs: [

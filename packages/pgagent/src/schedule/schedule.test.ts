@@ -39,8 +39,7 @@ const cases = readFileSync(join(folder, 'schedule-cases.jsonl'), 'utf8')
 
 const instant = (text: string | null) => (text === null ? null : Date.parse(text))
 const ascending = (numbers: number[]) => [...numbers].sort((a, b) => a - b)
-const flags = (selected: readonly number[], size: number, from = 0) =>
-  Array.from({ length: size }, (_, i) => selected.includes(i + from))
+const flags = (selected: readonly number[], size: number, from = 0) => Array.from({ length: size }, (_, i) => selected.includes(i + from))
 
 function calendarOf({ schedule }: Case): PgAgentCalendar {
   return {
