@@ -280,7 +280,8 @@ export const mutants: readonly Mutant[] = [
         to: 'select a.id from asked a)',
       },
     ],
-    faults: [frozenTalking, frozenTalking],
+    // whether a frozen worker has lines in its hands is chance: four times one is enough
+    faults: [frozenTalking, frozenTalking, frozenTalking, frozenTalking],
     breaks: ['I4'],
   },
   {
