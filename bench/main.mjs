@@ -9,7 +9,9 @@ import { median, pause, percentile } from './measure.mjs'
 import { report } from './report.mjs'
 import { adds } from './scenarios/adds.mjs'
 import { drain, drainBesideLogs, drainOfBacklog, drainPinned } from './scenarios/drain.mjs'
+import { flows } from './scenarios/flows.mjs'
 import { pickup } from './scenarios/pickup.mjs'
+import { schedules } from './scenarios/schedules.mjs'
 import { slowAmongQuick } from './scenarios/slow-among-quick.mjs'
 
 /** Measures what was asked for and prints it. @param options of run.mjs */
@@ -123,6 +125,8 @@ const scenarios = {
       const found = await pickup(scene, 200)
       return { p50: median(found), p99: percentile(found, 0.99) }
     }),
+  flows: (house, { rounds }) => interleaved(house, [trunkline], rounds, 'flows', (scene) => flows(scene, 20_000)),
+  schedules: (house) => interleaved(house, [trunkline], 1, 'schedules', (scene) => schedules(scene, 10_000, 30)),
   slow: (house) => interleaved(house, [trunkline, graphileBest], 1, 'slow among quick', (scene) => slowAmongQuick(scene, 20_000, 8000)),
 }
 

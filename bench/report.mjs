@@ -68,6 +68,12 @@ const tables = {
       ['pickup by an idle worker, ms', 'p50', 'p99'],
       played.map((p) => [titled(p), number(mid(p, (r) => r.p50)), number(mid(p, (r) => r.p99))]),
     ),
+  flows: (played) => pair(played, 'jobs of which half wait for another, µs/job', 'without', 'beside'),
+  schedules: (played) =>
+    table(
+      ['10,000 schedules', 'a look, p99 ms', 'late p50, ms', 'late p99, ms', 'slots/s'],
+      played.map((p) => [titled(p), ...['tick', 'p50', 'p99', 'perSecond'].map((name) => number(mid(p, (r) => r[name])))]),
+    ),
   slow: (played) => pair(played, '20,000 quick jobs beside one of 8 s, ms', 'without', 'beside'),
   defaults: (played) =>
     table(
@@ -139,6 +145,28 @@ const judges = {
   pickup: (played) => {
     const [ours, theirs] = [of(played, 'trunkline'), of(played, 'graphile-worker')]
     return ['p50', 'p99'].map((p) => atMost(`pickup ${p}, × graphile-worker's`, 1, mid(ours, (r) => r[p]) / mid(theirs, (r) => r[p])))
+  },
+  flows: (played) => [
+    atMost(
+      'time per job where half wait for another, × without',
+      1.2,
+      mid(of(played, 'trunkline'), (r) => r.beside / r.without),
+    ),
+  ],
+  schedules: (played) => {
+    const ours = of(played, 'trunkline')
+    return [
+      atMost(
+        'a look at 10,000 schedules, p99, ms',
+        100,
+        mid(ours, (r) => r.tick),
+      ),
+      atMost(
+        'lateness of a slot, p99, ms',
+        1000,
+        mid(ours, (r) => r.p99),
+      ),
+    ]
   },
   slow: (played) => [
     atMost(

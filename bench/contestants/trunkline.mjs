@@ -22,6 +22,32 @@ export const trunkline = {
         }
       },
       add: (payload) => queue.enqueue(noop, payload),
+      /** `n` jobs without and `n` with a parent. */
+      async pairs(n) {
+        for (let at = 0; at < n; at += 5000) {
+          const jobs = Array.from({ length: Math.min(5000, n - at) }, (_, i) => [
+            { name: `a${i}`, task: noop, payload: { i } },
+            { task: noop, payload: { i }, dependsOn: [`a${i}`] },
+          ])
+          await queue.flows.add({ jobs: jobs.flat() })
+        }
+      },
+      /** Has every job ended? */
+      async ended() {
+        const counts = (await queue.queues()).find((q) => q.queue === 'default')
+        return (counts?.due ?? 0) + (counts?.blocked ?? 0) + (counts?.running ?? 0) === 0
+      },
+      /** `n` schedules, each once a minute in its own second. */
+      async schedules(n) {
+        await queue.enqueue(noop, {})
+        for (let at = 0; at < n; at += 20) {
+          await Promise.all(
+            Array.from({ length: Math.min(20, n - at) }, (_, i) =>
+              queue.schedules.create({ name: `s${at + i}`, task: 'noop', payload: {}, cronExpression: `${(at + i) % 60} * * * * *` }),
+            ),
+          )
+        }
+      },
       addSlow: (ms) => queue.enqueue(slow, { ms }),
       async talker() {
         const job = await queue.enqueue(chat, {})
