@@ -1,7 +1,11 @@
-import { type Auth, createAdministration, type Queues, type Tasks, type Workers } from './administration.ts'
+import { type ApiKeys, type Audit, createAccounts, type Users } from './accounts.ts'
+import { type Auth, createAdministration, type Queues, type System, type Tasks, type Workers } from './administration.ts'
+import { type Backups, createBackups } from './backups.ts'
+import { createFailures, type Failures } from './failures.ts'
 import { type ClientOptions, createHttp, type RequestOptions } from './http.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createLive, type Live } from './live.ts'
+import { createNotifications, type Notifications } from './notifications.ts'
 import { type WatchOptions, watchJob } from './watch-job.ts'
 
 /** The API of a server, typed. */
@@ -12,6 +16,14 @@ export interface Client {
   readonly queues: Queues
   readonly workers: Workers
   readonly tasks: Tasks
+  readonly backups: Backups
+  readonly users: Users
+  readonly apiKeys: ApiKeys
+  readonly audit: Audit
+  readonly notifications: Notifications
+  /** Failures by cause. */
+  readonly errors: Failures
+  readonly system: System
   /** Realtime events. */
   readonly live: Live
   /** Watches a job to its end, by socket or by polling; returns what ends it. */
@@ -38,6 +50,10 @@ export function createClient(options: ClientOptions = {}): Client {
     jobs,
     live,
     ...createAdministration(http),
+    ...createAccounts(http),
+    backups: createBackups(http),
+    notifications: createNotifications(http),
+    errors: createFailures(http),
     watchJob: (jobId, watchOptions) => watchJob({ jobs, live }, jobId, watchOptions),
     request: (method, path, given) => http.request(method, path, given),
     close: () => live.close(),

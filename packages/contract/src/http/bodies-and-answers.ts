@@ -1,9 +1,14 @@
 import type { z } from 'zod'
-import type { loggedIn, login, me } from './auth.ts'
+import type { auditList, auditVerdict } from './audit.ts'
+import type { loggedIn, login, me, user } from './auth.ts'
+import type { backupList, newBackup, restore } from './backups.ts'
+import type { failureChange, failureGroup, failureList } from './failures.ts'
 import type {
   bulk,
   bulkAnswer,
   bulkRerun,
+  bulkResults,
+  bulkStarted,
   bulkUpdate,
   cancelled,
   enqueued,
@@ -18,7 +23,11 @@ import type {
   newJob,
   rerun,
 } from './jobs.ts'
+import type { notificationList, notificationPreferences, readCount } from './notifications.ts'
 import type { pause, queue, queueList } from './queues.ts'
+import type { done } from './shapes.ts'
+import type { system } from './system.ts'
+import type { apiKeyList, madeKey, newKey, newPassword, newUser, userChanges, userList } from './users.ts'
 import type { cleanedUp, cleanup, startWorkers, task, taskList, worker, workerList, workersWanted } from './workers.ts'
 
 // The types of bodies (what is sent) and answers (what comes back), for clients that must not load the schemas.
@@ -35,7 +44,9 @@ export type JobChangesBody = z.input<typeof jobChanges>
 export type BulkBody = z.input<typeof bulk>
 export type BulkRerunBody = z.input<typeof bulkRerun>
 export type BulkUpdateBody = z.input<typeof bulkUpdate>
-export type BulkResult = z.output<typeof bulkAnswer>
+/** Up to 1,000 jobs: what became of each; above: the job that works through them. */
+export type BulkResult = z.output<typeof bulkAnswer> | z.output<typeof bulkStarted>
+export type BulkResultsAnswer = z.output<typeof bulkResults>
 export type JobStatsAnswer = z.output<typeof jobStats>
 export type EventListAnswer = z.output<typeof eventList>
 export type QueueAnswer = z.output<typeof queue>
@@ -52,3 +63,24 @@ export type TaskListAnswer = z.output<typeof taskList>
 export type LoginBody = z.input<typeof login>
 export type LoggedInAnswer = z.output<typeof loggedIn>
 export type MeAnswer = z.output<typeof me>
+export type NewPasswordBody = z.input<typeof newPassword>
+export type NewUserBody = z.input<typeof newUser>
+export type UserChangesBody = z.input<typeof userChanges>
+export type UserAnswer = z.output<typeof user>
+export type UserListAnswer = z.output<typeof userList>
+export type NewKeyBody = z.input<typeof newKey>
+export type MadeKeyAnswer = z.output<typeof madeKey>
+export type ApiKeyListAnswer = z.output<typeof apiKeyList>
+export type AuditListAnswer = z.output<typeof auditList>
+export type AuditVerdictAnswer = z.output<typeof auditVerdict>
+export type NewBackupBody = z.input<typeof newBackup>
+export type RestoreBody = z.input<typeof restore>
+export type BackupListAnswer = z.output<typeof backupList>
+export type FailureChangeBody = z.input<typeof failureChange>
+export type FailureGroupAnswer = z.output<typeof failureGroup>
+export type FailureListAnswer = z.output<typeof failureList>
+export type NotificationListAnswer = z.output<typeof notificationList>
+export type NotificationPreferencesBody = z.input<typeof notificationPreferences>
+export type ReadCountAnswer = z.output<typeof readCount>
+export type SystemAnswer = z.output<typeof system>
+export type DoneAnswer = z.output<typeof done>
