@@ -29,6 +29,8 @@ export const limits = {
   keyLength: 500,
   /** Jobs that one bulk call may select. */
   bulk: 100_000,
+  /** A bulk action can be undone for so long after its end, ms. */
+  bulkUndoMs: 5 * 60_000,
   /** Searchable payload paths of a task. */
   searchable: 16,
 } as const
