@@ -9,6 +9,7 @@ import { median, pause, percentile } from './measure.mjs'
 import { report } from './report.mjs'
 import { adds } from './scenarios/adds.mjs'
 import { drain, drainBesideLogs, drainOfBacklog, drainPinned } from './scenarios/drain.mjs'
+import { facade } from './scenarios/facade.mjs'
 import { pickup } from './scenarios/pickup.mjs'
 import { slowAmongQuick } from './scenarios/slow-among-quick.mjs'
 
@@ -123,6 +124,19 @@ const scenarios = {
       const found = await pickup(scene, 100)
       return { p50: median(found), p99: percentile(found, 0.99) }
     }),
+  async facade(house, { rounds }) {
+    const name = `bench_${++house.made}`
+    await house.admin.query(`create database ${name}`)
+    const played = { name: 'Trunkline', peer: 'trunkline', settings: 'default', rounds: [] }
+    for (let round = 1; round <= rounds; round++) {
+      const found = await facade(house.server.connectionString(name), 500)
+      const figures = { p50: median(found), p99: percentile(found, 0.99) }
+      played.rounds.push(figures)
+      house.say(`façade, round ${round}: ${told(figures)}`)
+    }
+    await house.admin.query(`drop database ${name} with (force)`)
+    return [played]
+  },
   slow: (house) => interleaved(house, [trunkline, graphileBest], 1, 'slow among quick', (scene) => slowAmongQuick(scene, 20_000, 8000)),
 }
 

@@ -68,6 +68,11 @@ const tables = {
       ['pickup by an idle worker, ms', 'p50', 'p99'],
       played.map((p) => [titled(p), number(mid(p, (r) => r.p50)), number(mid(p, (r) => r.p99))]),
     ),
+  facade: (played) =>
+    table(
+      ['`POST /api/erp/backups/create`, answered after ms', 'p50', 'p99'],
+      played.map((p) => [titled(p), number(mid(p, (r) => r.p50)), number(mid(p, (r) => r.p99))]),
+    ),
   slow: (played) => pair(played, '20,000 quick jobs beside one of 8 s, ms', 'without', 'beside'),
   defaults: (played) =>
     table(
@@ -140,6 +145,13 @@ const judges = {
     const [ours, theirs] = [of(played, 'trunkline'), of(played, 'graphile-worker')]
     return ['p50', 'p99'].map((p) => atMost(`pickup ${p}, × graphile-worker's`, 1, mid(ours, (r) => r[p]) / mid(theirs, (r) => r[p])))
   },
+  facade: (played) => [
+    atMost(
+      'answer of the façade, median ms',
+      50,
+      mid(of(played, 'trunkline'), (r) => r.p50),
+    ),
+  ],
   slow: (played) => [
     atMost(
       'quick jobs beside a slow one, × without',

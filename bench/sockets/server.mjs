@@ -1,5 +1,6 @@
 // The server of npm run bench:sockets, in a process of its own.
-import { addFirstOwner, createServer, serverSettings } from '../../packages/server/dist/index.js'
+import { addFirstOwner, createServer } from '../../packages/server/dist/index.js'
+import { serverSettings } from '../../packages/server/dist/settings.js'
 import { pause } from '../measure.mjs'
 
 let server
