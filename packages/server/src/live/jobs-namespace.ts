@@ -19,6 +19,8 @@ const lastLineStatement = statement(import.meta.url, 'last-line.sql')
 
 /** The namespace `/jobs`. */
 export interface JobsNamespace {
+  /** Seconds since everything of the change feed was told. */
+  feedLagSeconds(): number
   start(): void
   stop(): Promise<void>
 }
@@ -289,6 +291,7 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
   namespace.on('connection', seatDown)
 
   return {
+    feedLagSeconds: () => broadcast.lagSeconds(),
     start() {
       if (timer) return
       broadcast.start()
