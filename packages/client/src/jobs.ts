@@ -4,6 +4,7 @@ import type {
   BulkRerunBody,
   BulkResult,
   BulkResultsAnswer,
+  BulkUndoBody,
   BulkUpdateBody,
   CancelledAnswer,
   EnqueuedAnswer,
@@ -116,6 +117,8 @@ export interface Jobs {
     delete(body: BulkBody): Promise<BulkResult>
     rerun(body: BulkRerunBody): Promise<BulkResult>
     update(body: BulkUpdateBody): Promise<BulkResult>
+    /** Puts jobs back to what they were before a bulk cancel or update, within five minutes after its end. */
+    undo(body: BulkUndoBody): Promise<BulkResult>
     /** What became of each job of a bulk call that is a job itself. @param id of that job */
     results(id: string, query?: BulkResultsQuery): Promise<BulkResultsAnswer>
   }
@@ -150,6 +153,7 @@ export function createJobs({ request }: Http): Jobs {
       delete: (body) => bulk('delete', body),
       rerun: (body) => bulk('rerun', body),
       update: (body) => bulk('update', body),
+      undo: (body) => bulk('undo', body),
       results: (id, query) => request('GET', `/jobs/bulk/${encodeURIComponent(id)}/results`, { query: { ...query } }),
     },
     stats: () => request('GET', '/jobs/stats'),

@@ -9,6 +9,7 @@ import type {
   bulkRerun,
   bulkResults,
   bulkStarted,
+  bulkUndo,
   bulkUpdate,
   cancelled,
   enqueued,
@@ -43,6 +44,7 @@ export type RerunBody = z.input<typeof rerun>
 export type JobChangesBody = z.input<typeof jobChanges>
 export type BulkBody = z.input<typeof bulk>
 export type BulkRerunBody = z.input<typeof bulkRerun>
+export type BulkUndoBody = z.input<typeof bulkUndo>
 export type BulkUpdateBody = z.input<typeof bulkUpdate>
 /** Up to 1,000 jobs: what became of each; above: the job that works through them. */
 export type BulkResult = z.output<typeof bulkAnswer> | z.output<typeof bulkStarted>
