@@ -1,5 +1,5 @@
 -- Jobs that ended between two times, at most so many of them: how long they waited for their last execution, and how long it ran. Read by
--- the ranges of finished_at, never by a look at all that ever ended.
+-- the ranges of finished_at, never by a look at all that ever ended; the limit 1 has each job looked up, where a join would read them all.
 -- $1 from timestamptz or null: the last minute  $2 the newest that are left for the next look, because their transaction may still be open, ms int
 -- $3 at most int
 with w as materialized (
@@ -10,4 +10,4 @@ with w as materialized (
 select q.name queue, extract(epoch from o.finished_at - o.started_at)::float8 ran_s, w.high,
   extract(epoch from o.started_at - greatest(j.created_at, j.run_at))::float8 waited_s
 from w left join o on true left join trunkline.queue q on q.id = o.queue_id
-  left join lateral (select created_at, run_at from trunkline.job where id = o.id) j on true
+  left join lateral (select created_at, run_at from trunkline.job where id = o.id limit 1) j on true
