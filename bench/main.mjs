@@ -9,6 +9,7 @@ import { median, pause, percentile } from './measure.mjs'
 import { report } from './report.mjs'
 import { adds } from './scenarios/adds.mjs'
 import { drain, drainBesideLogs, drainOfBacklog, drainPinned } from './scenarios/drain.mjs'
+import { facade } from './scenarios/facade.mjs'
 import { flows } from './scenarios/flows.mjs'
 import { pickup } from './scenarios/pickup.mjs'
 import { schedules } from './scenarios/schedules.mjs'
@@ -127,6 +128,19 @@ const scenarios = {
     }),
   flows: (house, { rounds }) => interleaved(house, [trunkline], rounds, 'flows', (scene) => flows(scene, 20_000)),
   schedules: (house) => interleaved(house, [trunkline], 1, 'schedules', (scene) => schedules(scene, 10_000, 30)),
+  async facade(house, { rounds }) {
+    const name = `bench_${++house.made}`
+    await house.admin.query(`create database ${name}`)
+    const played = { name: 'Trunkline', peer: 'trunkline', settings: 'default', rounds: [] }
+    for (let round = 1; round <= rounds; round++) {
+      const found = await facade(house.server.connectionString(name), 500)
+      const figures = { p50: median(found), p99: percentile(found, 0.99) }
+      played.rounds.push(figures)
+      house.say(`façade, round ${round}: ${told(figures)}`)
+    }
+    await house.admin.query(`drop database ${name} with (force)`)
+    return [played]
+  },
   slow: (house) => interleaved(house, [trunkline, graphileBest], 1, 'slow among quick', (scene) => slowAmongQuick(scene, 20_000, 8000)),
 }
 

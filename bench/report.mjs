@@ -74,6 +74,11 @@ const tables = {
       ['10,000 schedules', 'a look, p99 ms', 'late p50, ms', 'late p99, ms', 'slots/s'],
       played.map((p) => [titled(p), ...['tick', 'p50', 'p99', 'perSecond'].map((name) => number(mid(p, (r) => r[name])))]),
     ),
+  facade: (played) =>
+    table(
+      ['`POST /api/erp/backups/create`, answered after ms', 'p50', 'p99'],
+      played.map((p) => [titled(p), number(mid(p, (r) => r.p50)), number(mid(p, (r) => r.p99))]),
+    ),
   slow: (played) => pair(played, '20,000 quick jobs beside one of 8 s, ms', 'without', 'beside'),
   defaults: (played) =>
     table(
@@ -168,6 +173,13 @@ const judges = {
       ),
     ]
   },
+  facade: (played) => [
+    atMost(
+      'answer of the façade, median ms',
+      50,
+      mid(of(played, 'trunkline'), (r) => r.p50),
+    ),
+  ],
   slow: (played) => [
     atMost(
       'quick jobs beside a slow one, × without',

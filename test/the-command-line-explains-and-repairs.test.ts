@@ -153,8 +153,16 @@ describe('verbs by filter', () => {
       expect(ran, verb[0]).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/without a terminal.*--yes\n.*\[usage\]/) })
     }
     expect(await states(ids)).toEqual(['pending', 'pending'])
-    expect(await here.say(['jobs', 'cancel', '--queue', queue, '--yes'])).toMatchObject({ code: 0, out: '2 jobs: 2 cancelled\n' })
+    const cancelled = await here.say(['jobs', 'cancel', '--queue', queue, '--yes'])
+    expect(cancelled).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^2 jobs: 2 cancelled\nundo within 5 minutes: trunkline jobs undo \d+\n$/),
+    })
     expect(await states(ids)).toEqual(['cancelled', 'cancelled'])
+    const undo = ['jobs', 'undo', cancelled.out.match(/undo (\d+)\n/)?.[1] as string]
+    expect(await here.say(undo)).toMatchObject({ code: 0, out: '2 jobs: 2 restored\n' })
+    expect(await states(ids)).toEqual(['pending', 'pending'])
+    expect(await here.say(undo)).toMatchObject({ code: 1, out: expect.stringContaining('0 restored, 2 skipped') })
   })
 
   test('skipped jobs are reported with up to ten reasons, and are no failure', async () => {
@@ -194,6 +202,21 @@ describe('verbs by filter', () => {
     }
     expect(await json(['jobs', 'cancel', '--created-after', past, '--limit', '2', ...here1, '--dry-run'])).toMatchObject({ total: 2 })
     expect((await here.say(['jobs', 'list', '--created-before', past, ...here1])).out).toBe('no job fits\n')
+    // the query language finds the same, in the list and in the verbs
+    const query = `queue:${queue} tag:night tag:shop`
+    expect((await json(['jobs', 'list', ...query.split(' ')])).data.map((j: { id: string }) => j.id)).toEqual([eve])
+    expect((await json(['jobs', 'list', query, '--sort', 'priority'])).data.map((j: { id: string }) => j.id)).toEqual([eve])
+    expect(await here.say(['jobs', 'list', 'state:faild'])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/at column 6: there is no state/),
+    })
+    for (const verb of [['cancel'], ['retry'], ['rerun'], ['promote'], ['update', '--set-priority', '5'], ['delete']]) {
+      expect(await json(['jobs', ...verb, '--query', query, '--dry-run'])).toMatchObject({ code: 0, total: 1, ids: [eve] })
+    }
+    expect(await json(['jobs', 'update', '--query', query, '--set-priority', '9', '--yes'])).toMatchObject({ accepted: 1 })
+    expect((await trunkline.get(eve)).priority).toBe(9)
+    const both = ['jobs', 'cancel', '--query', query, '--state', 'pending', '--dry-run']
+    expect(await here.say(both)).toMatchObject({ code: 2, err: expect.stringMatching(/a query or flags/) })
   })
 })
 
@@ -204,8 +227,8 @@ describe('queues', () => {
     const paused = await here.say(['queues', 'pause', queue, '--for', '10m', '--reason', 'the API\u001b[2J is down'])
     expect(paused).toMatchObject({ code: 0, out: expect.stringMatching(`^queue ${queue} paused until 20.*Z by cli: the API is down\n$`) })
     const listed = await here.say(['queues'])
-    expect(listed.out).toMatch(/^QUEUE +DUE +SCHEDULED +RUNNING +COMPLETED +FAILED +CANCELLED +WORKERS\n/)
-    expect(listed.out).toMatch(new RegExp(`^${queue} +0 +2 +0 +0 +0 +0 +0 +paused until .*: the API is down$`, 'm'))
+    expect(listed.out).toMatch(/^QUEUE +DUE +SCHEDULED +BLOCKED +RUNNING +COMPLETED +FAILED +CANCELLED +WORKERS\n/)
+    expect(listed.out).toMatch(new RegExp(`^${queue} +0 +2 +0 +0 +0 +0 +0 +0 +paused until .*: the API is down$`, 'm'))
     expect((await json(['queues', 'list'])).data).toContainEqual(
       expect.objectContaining({ queue, scheduled: 2, paused: expect.objectContaining({ by: 'cli' }) }),
     )

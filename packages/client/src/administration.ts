@@ -1,13 +1,16 @@
 import type {
   CleanedUpAnswer,
   CleanupBody,
+  DoneAnswer,
   LoggedInAnswer,
   LoginBody,
   MeAnswer,
+  NewPasswordBody,
   PauseBody,
   QueueAnswer,
   QueueListAnswer,
   StartWorkersBody,
+  SystemAnswer,
   TaskAnswer,
   TaskListAnswer,
   WorkerListAnswer,
@@ -20,6 +23,8 @@ export interface Auth {
   /** With `session: true` the browser keeps a cookie, and no token is answered. */
   login(body: LoginBody): Promise<LoggedInAnswer>
   logout(): Promise<void>
+  /** One's own; what was given out before is worth nothing then. */
+  setPassword(body: NewPasswordBody): Promise<DoneAnswer>
   me(): Promise<MeAnswer>
 }
 
@@ -46,13 +51,20 @@ export interface Tasks {
   get(task: string): Promise<TaskAnswer>
 }
 
+/** The route `/system`, for administrators. */
+export interface System {
+  /** Versions, what endangers the queue, who keeps workers running. */
+  get(): Promise<SystemAnswer>
+}
+
 /** Makes the groups of what operators and administrators do. */
-export function createAdministration({ request }: Http): { auth: Auth; queues: Queues; workers: Workers; tasks: Tasks } {
+export function createAdministration({ request }: Http): { auth: Auth; queues: Queues; workers: Workers; tasks: Tasks; system: System } {
   const named = (base: string, name: string, act = '') => `/${base}/${encodeURIComponent(name)}${act}`
   return {
     auth: {
       login: (body) => request('POST', '/auth/login', { body }),
       logout: () => request('POST', '/auth/logout'),
+      setPassword: (body) => request('POST', '/auth/password', { body }),
       me: () => request('GET', '/auth/me'),
     },
     queues: {
@@ -71,5 +83,6 @@ export function createAdministration({ request }: Http): { auth: Auth; queues: Q
       list: () => request('GET', '/tasks'),
       get: (task) => request('GET', named('tasks', task)),
     },
+    system: { get: () => request('GET', '/system') },
   }
 }

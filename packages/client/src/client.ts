@@ -1,8 +1,12 @@
-import { type Auth, createAdministration, type Queues, type Tasks, type Workers } from './administration.ts'
+import { type ApiKeys, type Audit, createAccounts, type Users } from './accounts.ts'
+import { type Auth, createAdministration, type Queues, type System, type Tasks, type Workers } from './administration.ts'
+import { type Backups, createBackups } from './backups.ts'
+import { createFailures, type Failures } from './failures.ts'
 import { createFlows, type Flows } from './flows.ts'
 import { type ClientOptions, createHttp, type RequestOptions } from './http.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createLive, type Live } from './live.ts'
+import { createNotifications, type Notifications } from './notifications.ts'
 import { createSchedules, type Schedules, type Templates } from './schedules.ts'
 import { type WatchOptions, watchJob } from './watch-job.ts'
 
@@ -17,6 +21,14 @@ export interface Client {
   readonly tasks: Tasks
   readonly schedules: Schedules
   readonly templates: Templates
+  readonly backups: Backups
+  readonly users: Users
+  readonly apiKeys: ApiKeys
+  readonly audit: Audit
+  readonly notifications: Notifications
+  /** Failures by cause. */
+  readonly errors: Failures
+  readonly system: System
   /** Realtime events. */
   readonly live: Live
   /** Watches a job to its end, by socket or by polling; returns what ends it. */
@@ -45,6 +57,10 @@ export function createClient(options: ClientOptions = {}): Client {
     flows: createFlows(http),
     ...createAdministration(http),
     ...createSchedules(http),
+    ...createAccounts(http),
+    backups: createBackups(http),
+    notifications: createNotifications(http),
+    errors: createFailures(http),
     watchJob: (jobId, watchOptions) => watchJob({ jobs, live }, jobId, watchOptions),
     request: (method, path, given) => http.request(method, path, given),
     close: () => live.close(),

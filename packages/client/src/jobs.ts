@@ -3,6 +3,8 @@ import type {
   BulkBody,
   BulkRerunBody,
   BulkResult,
+  BulkResultsAnswer,
+  BulkUndoBody,
   BulkUpdateBody,
   CancelledAnswer,
   EnqueuedAnswer,
@@ -38,6 +40,50 @@ export interface JobListQuery {
   includeData?: boolean | undefined
 }
 
+/** Which jobs a search finds: all conditions hold together. */
+export interface SearchQuery {
+  /** In the query language, such as `state:failed task:backup_* age:<24h -tag:test`. */
+  q?: string | undefined
+  /** A job id, or a part of the name of a task. */
+  search?: string | undefined
+  /** States or reasons, one of which it has. */
+  status?: readonly string[] | undefined
+  /** Names; with a `*` behind it, a beginning. */
+  queues?: readonly string[] | undefined
+  tasks?: readonly string[] | undefined
+  /** It has all of them. */
+  tags?: readonly string[] | undefined
+  startDate?: Date | string | undefined
+  endDate?: Date | string | undefined
+  /** Milliseconds that it ran. */
+  minDuration?: number | undefined
+  maxDuration?: number | undefined
+  minPriority?: number | undefined
+  maxPriority?: number | undefined
+  /** Default `createdAt`. */
+  sortBy?: 'createdAt' | 'startedAt' | 'finishedAt' | 'duration' | 'priority' | undefined
+  /** Default `desc`. */
+  sortOrder?: 'asc' | 'desc' | undefined
+  /** From 1; up to 10,000 jobs far, beyond that go on with `cursor`. */
+  page?: number | undefined
+  /** Instead of `page`. */
+  offset?: number | undefined
+  /** `nextCursor` of the page before. A page can be short and still have one: its time was over. */
+  cursor?: string | undefined
+  /** Default 50, at most 500. */
+  limit?: number | undefined
+  includeData?: boolean | undefined
+}
+
+/** Which results of a bulk call. */
+export interface BulkResultsQuery {
+  cursor?: string | undefined
+  /** Default 200, at most 1,000. */
+  limit?: number | undefined
+  /** Only those that were done, or only those that were refused. */
+  ok?: boolean | undefined
+}
+
 /** Which lines of a log. */
 export interface LogQuery {
   /** After the line of this number. */
@@ -54,6 +100,7 @@ export interface Jobs {
   enqueue(job: NewJobBody, options?: { idempotencyKey?: string }): Promise<EnqueuedAnswer>
   get(id: string, options?: { includeData?: boolean; signal?: AbortSignal }): Promise<JobAnswer>
   list(query?: JobListQuery, options?: { signal?: AbortSignal }): Promise<JobListAnswer>
+  search(query?: SearchQuery, options?: { signal?: AbortSignal }): Promise<JobListAnswer>
   status(id: string, options?: { signal?: AbortSignal }): Promise<JobStatusAnswer>
   logs(id: string, query?: LogQuery, options?: { signal?: AbortSignal }): Promise<{ data: LogLineAnswer[]; nextCursor: string | null }>
   timeline(id: string): Promise<JobTimelineAnswer>
@@ -70,6 +117,10 @@ export interface Jobs {
     delete(body: BulkBody): Promise<BulkResult>
     rerun(body: BulkRerunBody): Promise<BulkResult>
     update(body: BulkUpdateBody): Promise<BulkResult>
+    /** Puts jobs back to what they were before a bulk cancel or update, within five minutes after its end. */
+    undo(body: BulkUndoBody): Promise<BulkResult>
+    /** What became of each job of a bulk call that is a job itself. @param id of that job */
+    results(id: string, query?: BulkResultsQuery): Promise<BulkResultsAnswer>
   }
   stats(): Promise<JobStatsAnswer>
   /** The change feed after a number. */
@@ -85,6 +136,7 @@ export function createJobs({ request }: Http): Jobs {
       request('POST', '/jobs', { body, headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey } }),
     get: (id, { includeData, signal } = {}) => request('GET', at(id), { query: { includeData }, signal }),
     list: (query, { signal } = {}) => request('GET', '/jobs', { query: { ...query }, signal }),
+    search: (query, { signal } = {}) => request('GET', '/jobs/search', { query: { ...query }, signal }),
     status: (id, { signal } = {}) => request('GET', at(id, '/status'), { signal }),
     logs: (id, query, { signal } = {}) => request('GET', at(id, '/logs'), { query: { ...query }, signal }),
     timeline: (id) => request('GET', at(id, '/timeline')),
@@ -101,6 +153,8 @@ export function createJobs({ request }: Http): Jobs {
       delete: (body) => bulk('delete', body),
       rerun: (body) => bulk('rerun', body),
       update: (body) => bulk('update', body),
+      undo: (body) => bulk('undo', body),
+      results: (id, query) => request('GET', `/jobs/bulk/${encodeURIComponent(id)}/results`, { query: { ...query } }),
     },
     stats: () => request('GET', '/jobs/stats'),
     events: (query) => request('GET', '/jobs/events', { query: { ...query } }),

@@ -98,8 +98,10 @@ table bulk_result
   answer text
   code text
   reason text
+  before jsonb
   constraint bulk_result_bulk_id_fkey FOREIGN KEY (bulk_id) REFERENCES trunkline.bulk_run(id) ON DELETE CASCADE
   constraint bulk_result_pkey PRIMARY KEY (bulk_id, no)
+  CREATE INDEX bulk_result_before ON trunkline.bulk_result USING btree (bulk_id, job_id) WHERE (before IS NOT NULL)
 
 table bulk_run
   id bigint not null identity
@@ -111,8 +113,10 @@ table bulk_run
   ids bigint[] not null
   done integer not null default 0
   created_at timestamp with time zone not null default now()
+  ended_at timestamp with time zone
   constraint bulk_run_job_id_key UNIQUE (job_id)
   constraint bulk_run_pkey PRIMARY KEY (id)
+  CREATE INDEX bulk_run_created_at ON trunkline.bulk_run USING btree (created_at)
 
 table cancel_wanted with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
   id bigint not null

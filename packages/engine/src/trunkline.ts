@@ -15,7 +15,17 @@ import { edgesOn } from './flows/read-flow.ts'
 import { type FlowNode, type FlowView, flowNodes, getFlow, listFlows, tasksOfFlow } from './flows/show.ts'
 import { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulk } from './jobs/bulk.ts'
 import { type BulkResults, bulkResults } from './jobs/bulk-results.ts'
-import { type BulkPlan, type BulkSum, bindBulk, runBulk, storeBulk } from './jobs/bulk-run.ts'
+import {
+  type BulkPlan,
+  type BulkSum,
+  bindBulk,
+  bulkKept,
+  runBulk,
+  runKept,
+  storeBulk,
+  type UndoOptions,
+  undoBulk,
+} from './jobs/bulk-run.ts'
 import { type CancelAnswer, cancel, deleteJob } from './jobs/cancel.ts'
 import { checkKeys } from './jobs/check-options.ts'
 import type { Task } from './jobs/define-task.ts'
@@ -44,6 +54,7 @@ import { type SearchOptions, type SearchPage, search } from './jobs/search/searc
 import { getJob, type JobListOptions, type JobView, listJobs, listQueues, type QueueView, tasksOf } from './jobs/show.ts'
 import { listTasks, type TaskView } from './jobs/tasks.ts'
 import { type Timeline, timeline } from './jobs/timeline.ts'
+import { undoableIds } from './jobs/undo.ts'
 import { type JobChanges, update } from './jobs/update.ts'
 import { type Why, why } from './jobs/why.ts'
 import type { Within } from './jobs/within.ts'
@@ -140,6 +151,10 @@ export interface TransactionVerbs {
   delete(id: string, options?: { by?: string }): Promise<void>
   /** Keeps a bulk action, and makes the job that works through it. */
   startBulk(plan: BulkPlan): Promise<{ bulkId: string; jobId: string }>
+  /** Keeps a bulk action and does all of it at once: for few jobs. */
+  bulk(plan: BulkPlan): Promise<BulkReport>
+  /** The jobs that a bulk action changed, for `bulk` or `startBulk` with the verb `undo`. @throws `bulk_not_found`, `undo_refused` */
+  undoableIds(bulkId: string): Promise<string[]>
   setErrorGroup(change: ErrorGroupChange): Promise<void>
   /** Makes a flow; answers its id and those of its jobs by name. */
   addFlow(flow: Omit<NewFlow, 'tx'>): Promise<{ id: string; jobs: Record<string, string> }>
@@ -212,6 +227,12 @@ export interface Trunkline {
   delete(id: string, options?: { by?: string }): Promise<void>
   /** Does one thing to many jobs, by ids or by filter, in parts, while claims go on; with `dryRun` it only counts. */
   bulk(verb: BulkVerb, target: BulkTarget, options?: BulkOptions): Promise<BulkReport>
+  /**
+   * Undoes a bulk action that was kept (`undoable`) and ended at most 5 minutes ago: jobs that are still as it left them are put
+   * back, the others answer why not.
+   * @throws `bulk_not_found`, `undo_refused`
+   */
+  undoBulk(bulkId: string, options?: UndoOptions & Pick<BulkOptions, 'onProgress' | 'signal'>): Promise<BulkReport>
   /** Works through a bulk action that was kept with `storeBulk`; see the task `bulk_update`. */
   runBulk(bulkId: string, options?: Pick<BulkOptions, 'onProgress' | 'signal'>): Promise<BulkSum>
   /** Results of a bulk action by the job that works through it. @throws `job_not_found` */
@@ -423,6 +444,8 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
         await bindBulk(inside, bulkId, jobId)
         return { bulkId, jobId }
       },
+      bulk: (plan) => runKept(inside, names, plan),
+      undoableIds: (bulkId) => undoableIds(inside, bulkId),
       setErrorGroup: (change) => setErrorGroup(inside, change),
       async addFlow(flow) {
         const { id, named } = await makeFlow(database, names, { ...flow, tx })
@@ -472,7 +495,9 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     promote: (id) => promoteNow(database, id),
     update: (id, changes) => update(database, names, id, changes),
     delete: (id, { by } = {}) => deleteJob(database, id, by ?? null),
-    bulk: (verb, target, bulkOptions) => bulk(database, names, verb, target, bulkOptions),
+    bulk: (verb, target, bulkOptions = {}) =>
+      (bulkOptions.undoable && !bulkOptions.dryRun ? bulkKept : bulk)(database, names, verb, target, bulkOptions),
+    undoBulk: (bulkId, undoOptions) => undoBulk(database, names, bulkId, undoOptions),
     runBulk: (bulkId, runOptions) => runBulk(database, names, bulkId, runOptions),
     bulkResults: (jobId, resultOptions) => bulkResults(database, jobId, resultOptions),
     tasksOf: (ids, { within } = {}) => tasksOf(database, ids, within),

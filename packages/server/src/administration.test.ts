@@ -168,6 +168,87 @@ test('a bulk call means the jobs that were there when its list was looked at', a
   expect((await operator('POST', '/jobs/bulk/cancel', { jobIds: ['1'], asOf })).status).toBe(400)
 })
 
+test('a bulk call by a query touches what the query means, and nothing that came later', async () => {
+  await worker.enqueueMany('later', [1, 2, 3], { delay: '1h', tags: ['asked'] })
+  const filter = { q: 'state:scheduled tag:asked', tasks: ['lat*'] }
+  const { asOf, ...counted } = (await operator('POST', '/jobs/bulk/cancel', { filter, dryRun: true })).body
+  expect(counted).toMatchObject({ total: 3, byState: { pending: 3 } })
+  const { id } = await worker.enqueue('later', 4, { delay: '1h', tags: ['asked'] })
+  expect((await operator('POST', '/jobs/bulk/cancel', { filter, asOf })).body).toMatchObject({ total: 3, accepted: 3 })
+  expect((await operator('GET', `/jobs/${id}`)).body.state).toBe('pending')
+  for (const [wrong, code] of [
+    [{ q: 'state:faild' }, 'invalid_query'],
+    [{ q: 'error:deadlock' }, 'query_too_broad'],
+    [{ q: 'tag:asked', state: 'pending' }, 'invalid_request'],
+    [{ q: ' ' }, 'invalid_option'],
+    [{ q: 'args.n:1 age:<1h' }, 'forbidden'],
+    [{ args: { n: 1 }, createdAfter: new Date().toISOString() }, 'forbidden'],
+  ] as const) {
+    expect((await operator('POST', '/jobs/bulk/cancel', { filter: wrong })).body.code, JSON.stringify(wrong)).toBe(code)
+  }
+  expect((await operator('GET', `/jobs/${id}`)).body.state).toBe('pending')
+})
+
+test('a bulk cancel or update is undone for five minutes: jobs that were touched since are left as they are', async () => {
+  const jobs = await worker.enqueueMany('later', [1, 2, 3, 4], { queue: 'parked', delay: '1h', tags: ['undo'], priority: 7 })
+  const [a = '', b = '', c = '', d = ''] = jobs.map((job) => job.id)
+  const runAt = async (id: string) => (await operator('GET', `/jobs/${id}`)).body.runAt
+  const before = await runAt(a)
+  const key = { 'idempotency-key': 'bulk-1' }
+  const cancel = { filter: { q: 'tag:undo' } }
+  const [cancelled, again] = await Promise.all([
+    operator('POST', '/jobs/bulk/cancel', cancel, key),
+    operator('POST', '/jobs/bulk/cancel', cancel, key),
+  ])
+  expect(cancelled.body).toMatchObject({ total: 4, accepted: 4, skipped: 0 })
+  expect(again.body).toEqual(cancelled.body)
+  expect(Date.parse(cancelled.body.undoUntil)).toBeGreaterThan(Date.now() + 200_000)
+  expect((await operator('POST', '/jobs/bulk/retry', { jobIds: [a] }, key)).body.code).toBe('idempotency_conflict')
+  // one comes back by a retry, one comes back and is cancelled again: neither is as the call left it
+  await worker.retry(b)
+  await worker.retry(c)
+  await worker.cancel(c)
+  const { bulkId } = cancelled.body
+  const undone = await operator('POST', '/jobs/bulk/undo', { bulkId }, { 'idempotency-key': 'bulk-2' })
+  expect(undone.body).toMatchObject({ total: 4, accepted: 2, skipped: 2, undoUntil: null })
+  const reasons = Object.fromEntries(undone.body.results.map((r: any) => [r.jobId, r.answer ?? r.code]))
+  expect(reasons).toEqual({ [a]: 'restored', [b]: 'wrong_state', [c]: 'wrong_state', [d]: 'restored' })
+  expect((await operator('POST', '/jobs/bulk/undo', { bulkId }, { 'idempotency-key': 'bulk-2' })).body).toEqual(undone.body)
+  expect((await operator('GET', `/jobs/${a}`)).body).toMatchObject({ state: 'pending', reason: 'scheduled', priority: 7, runAt: before })
+  expect((await operator('GET', `/jobs/${c}`)).body.state).toBe('cancelled')
+
+  const changes = { priority: -3, queue: 'elsewhere', runAt: '2100-01-01T00:00:00Z', tags: ['changed'] }
+  const updated = await operator('POST', '/jobs/bulk/update', { jobIds: [a, d], changes })
+  expect(updated.body).toMatchObject({ accepted: 2, skipped: 0 })
+  await worker.update(d, { priority: 50 })
+  const restored = await operator('POST', '/jobs/bulk/undo', { bulkId: updated.body.bulkId })
+  expect(restored.body).toMatchObject({ accepted: 1, skipped: 1 })
+  const asItWas = { priority: 7, queue: 'parked', runAt: before, tags: ['undo'], state: 'pending' }
+  expect((await operator('GET', `/jobs/${a}`)).body).toMatchObject(asItWas)
+  expect((await operator('GET', `/jobs/${d}`)).body).toMatchObject({
+    priority: 50,
+    queue: 'elsewhere',
+    tags: ['changed'],
+    state: 'pending',
+  })
+
+  const refused = async (id: string) => (await operator('POST', '/jobs/bulk/undo', { bulkId: id })).body
+  const deleted = await admin('POST', '/jobs/bulk/delete', { jobIds: [c] })
+  expect(deleted.body).toMatchObject({ accepted: 1, undoUntil: null })
+  expect(await refused(deleted.body.bulkId)).toMatchObject({ status: 409, code: 'undo_refused' })
+  await db.rows(`update trunkline.bulk_run set ended_at = now() - interval '301 s' where id = $1`, [bulkId])
+  expect(await refused(bulkId)).toMatchObject({ code: 'undo_refused', detail: expect.stringContaining('could be undone until') })
+  expect((await refused('999999')).code).toBe('bulk_not_found')
+  expect(await worker.reconcile()).toEqual([])
+  // the change and its line in the audit are one transaction: without the line there is no change
+  const lines = (await admin('GET', '/audit?action=job.bulk.*&limit=10')).body.data
+  expect(lines.map((line: any) => [line.action, line.outcome])).toContainEqual(['job.bulk.delete', 'done'])
+  await db.rows('alter table trunkline.audit add constraint test_no_cancel check (action <> $$job.bulk.cancel$$) not valid')
+  expect((await operator('POST', '/jobs/bulk/cancel', { jobIds: [a] })).status).toBe(500)
+  await db.rows('alter table trunkline.audit drop constraint test_no_cancel')
+  expect((await operator('GET', `/jobs/${a}`)).body.state).toBe('pending')
+})
+
 test('whatever is made under an idempotency key is made once, also by two at the same time', async () => {
   const key = { 'idempotency-key': 'once-1' }
   const body = { name: 'made once' }

@@ -4,7 +4,7 @@ import { isTransient } from '@trunkline/engine/postgres'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { authenticate, checkAccess } from './door/access.ts'
 import { type AuditEntry, writeAudit } from './door/audit.ts'
-import { once } from './door/idempotency.ts'
+import { answeredBefore, once } from './door/idempotency.ts'
 import type { Limiter } from './door/limits.ts'
 import { type Principal, withinOf } from './door/principal.ts'
 import { apiPrefix } from './prefix.ts'
@@ -77,6 +77,10 @@ function callOf({ service }: Registrar, declared: Route, request: FastifyRequest
         if (!declared.once) return await change()
         return await once({ database, secret, subject: who().subject, request, reply, tx: verbs.tx }, change)
       }),
+    async replayed() {
+      if (!declared.once) return undefined
+      return await answeredBefore({ database, secret, subject: who().subject, request, reply })
+    },
     changed: (target, note = {}) => writeAudit(database, entry(target, note)),
   }
 }

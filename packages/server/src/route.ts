@@ -41,6 +41,8 @@ export interface Call<Params = any, Query = any, Body = any> {
    * @param target such as `job:42`; `work` may set another in its note
    */
   change<T>(target: string, work: (verbs: TransactionVerbs, note: ChangeNote) => Promise<T>): Promise<T>
+  /** What was answered before under the idempotency key of this request; undefined = nothing yet. @throws `idempotency_conflict` */
+  replayed(): Promise<unknown>
   /** A line in the audit for a change that has its own transactions. */
   changed(target: string, note?: ChangeNote): Promise<void>
 }

@@ -184,6 +184,28 @@ test('figures for Prometheus say what waits, what happened, and how fast the API
   expect(text).toMatch(/trunkline_jobs\{queue="other",state="failed"\} [1-9]/)
   expect(text).toMatch(/trunkline_http_seconds_count\{route="\/api\/v1\/jobs\/:id",status="200"\} \d/)
   expect(text).toMatch(/nodejs_eventloop_lag_seconds \d/)
+  expect(text).toMatch(/trunkline_sockets 0\n/)
+  expect(text).toMatch(/trunkline_feed_lag_seconds \d/)
+  expect(text).toMatch(/trunkline_database_pool\{use="idle"\} [1-9]/)
+  // each job that ended is in the histograms once, however many look at the same time
+  const runs = async () => {
+    const [one] = await Promise.all([viewer('GET', '/metrics'), viewer('GET', '/metrics')])
+    return Number(/trunkline_job_run_seconds_count\{queue="measured"\} (\d+)/.exec(one.text)?.[1] ?? 0)
+  }
+  const begun = await runs()
+  await db.rows(`insert into trunkline.queue(name) values ('measured')`)
+  await db.rows(`with j as (insert into trunkline.job(id, queue_id, task_id, created_at, run_at, payload)
+      select nextval('trunkline.id'), (select id from trunkline.queue where name = 'measured'), (select min(id) from trunkline.task),
+        now() - interval '20 s', now() - interval '4.2 s', '{}' from generate_series(1, 3) returning id, queue_id, task_id, run_at)
+    insert into trunkline.outcome(id, status, attempt, queue_id, task_id, started_at, finished_at)
+      select id, 2, 1, queue_id, task_id, run_at + interval '4 s', run_at + interval '4.2 s' from j`)
+  expect(await until(async () => (await runs()) - begun, 'what ended to be seen', 10_000)).toBe(3)
+  expect(await runs()).toBe(3)
+  const after = (await viewer('GET', '/metrics')).text
+  expect(after).toMatch(/trunkline_job_wait_seconds_bucket\{le="1",queue="measured"\} 0/)
+  expect(after).toMatch(/trunkline_job_wait_seconds_bucket\{le="5",queue="measured"\} 3/)
+  expect(after).toMatch(/trunkline_job_run_seconds_bucket\{le="0.1",queue="measured"\} 0/)
+  expect(after).toMatch(/trunkline_job_run_seconds_bucket\{le="0.5",queue="measured"\} 3/)
 })
 
 test('a cookie needs its CSRF value for changes, and never comes with a bearer', async () => {

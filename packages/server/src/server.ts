@@ -233,7 +233,7 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
     keys,
     secret,
     schemas: createSchemas(trunkline),
-    metrics: createMetrics(trunkline),
+    metrics: createMetrics(trunkline, database),
     backups: options.backups ?? null,
     settings,
     version,
@@ -305,6 +305,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   addNotFound(app, routes)
   await app.ready()
   const sockets = createSockets(service, app.server, onError)
+  service.metrics.watch(sockets)
 
   let stopping: Promise<void> | undefined
   const stopOnce = async () => {

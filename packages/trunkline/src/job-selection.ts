@@ -16,6 +16,13 @@ export interface FilterFlags {
   fingerprint?: string
 }
 
+/** Flags that say which jobs a verb on many is meant for. */
+export interface TargetFlags extends FilterFlags {
+  /** A query of the query language. */
+  query?: string
+  limit?: number
+}
+
 /** An option that may be given several times. */
 export function repeated(text: string, before: string[] = []): string[] {
   return [...before, text]
@@ -71,22 +78,38 @@ export function filterOf(flags: FilterFlags): JobFilter {
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as JobFilter
 }
 
+/** Adds `--query` and the flags that say which jobs are meant. */
+export function addTargetOptions(command: Command, limitText: string): Command {
+  return addFilterOptions(command.option('--query <query>', "by a query such as 'state:failed task:backup_* age:<24h'"), limitText)
+}
+
 /**
- * The jobs that a verb is meant for: ids or a filter, never both.
+ * The jobs that a verb is meant for: ids, a query or a filter, never two of them.
  * @throws `usage`
  */
-export function targetOf(ids: string[], flags: FilterFlags & { limit?: number }, verb: string): BulkTarget {
-  const given = [...names, 'limit' as const].filter((name) => flags[name] !== undefined)
-  const words = given.map((name) => (name === 'limit' ? '--limit' : (filterOptions[name]().long as string))).join(', ')
+export function targetOf(ids: string[], flags: TargetFlags, verb: string): BulkTarget {
+  const given = names.filter((name) => flags[name] !== undefined)
+  const words = [
+    ...(flags.query === undefined ? [] : ['--query']),
+    ...given.map((name) => filterOptions[name]().long as string),
+    ...(flags.limit === undefined ? [] : ['--limit']),
+  ].join(', ')
   const where = `jobs ${verb}`
-  if (ids.length > 0 && given.length > 0) {
-    const set = verb === 'update' || verb === 'rerun' ? '; what becomes of them is said with --set-…' : ''
+  const set = verb === 'update' || verb === 'rerun' ? '; what becomes of them is said with --set-…' : ''
+  if (ids.length > 0 && words !== '') {
     throw new TrunklineError('usage', { problem: `give job ids or a filter (${words}), not both${set}`, where })
   }
+  if (flags.query !== undefined && given.length > 0) {
+    throw new TrunklineError('usage', {
+      problem: `give a query or flags (${words}), not both; the query says all that flags can: state:, task:, queue:, tag:, …${set}`,
+      where,
+    })
+  }
   if (ids.length > 0) return { ids }
-  if (given.some((name) => name !== 'limit')) return filterOf(flags)
+  if (flags.query !== undefined) return { search: { q: flags.query } }
+  if (given.length > 0) return filterOf(flags)
   throw new TrunklineError('usage', {
-    problem: 'say which jobs: by their ids, or by a filter such as --state failed --task <name>',
+    problem: "say which jobs: by their ids, by --query 'state:failed age:<24h', or by a filter such as --state failed --task <name>",
     where,
   })
 }

@@ -1,13 +1,14 @@
 import type { BulkReport, BulkVerb, JobAnswer } from '@trunkline/engine'
 
 /** What the command line says of a verb: while it goes on, and when it is done. */
-export const verbWords: Record<BulkVerb, { doing: string; done: string }> = {
+export const verbWords: Record<BulkVerb | 'undo', { doing: string; done: string }> = {
   cancel: { doing: 'cancelling', done: 'cancelled' },
   retry: { doing: 'retrying', done: 'retried' },
   rerun: { doing: 're-running', done: 're-run' },
   promote: { doing: 'promoting', done: 'promoted' },
   update: { doing: 'updating', done: 'updated' },
   delete: { doing: 'deleting', done: 'deleted' },
+  undo: { doing: 'restoring', done: 'restored' },
 }
 
 const lines: Record<BulkVerb, (job: string, answer: string) => string> = {
@@ -40,7 +41,7 @@ export function countsText({ total, byState }: BulkReport): string {
 const mostReasons = 10
 
 /** The end of a call: how many, how many not, and up to 10 reasons. */
-export function summaryLines(verb: BulkVerb, report: BulkReport, reasons: boolean): string[] {
+export function summaryLines(verb: BulkVerb | 'undo', report: BulkReport, reasons: boolean): string[] {
   const { total, accepted, skipped, results } = report
   if (total === 0) return ['no job fits']
   const asked = verb === 'cancel' ? results.filter((r) => r.ok && r.answer === 'asked').length : 0
@@ -53,5 +54,6 @@ export function summaryLines(verb: BulkVerb, report: BulkReport, reasons: boolea
     if (refused.length > mostReasons) text.push(`  … and ${(refused.length - mostReasons).toLocaleString('en-US')} more (all with --json)`)
   }
   if (results.length < total) text.push(`stopped after ${results.length.toLocaleString('en-US')}; what was done stays done`)
+  if (report.undoUntil) text.push(`undo within 5 minutes: trunkline jobs undo ${report.bulkId}`)
   return text
 }

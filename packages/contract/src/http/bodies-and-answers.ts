@@ -1,10 +1,16 @@
 import type { z } from 'zod'
-import type { loggedIn, login, me } from './auth.ts'
+import type { auditList, auditVerdict } from './audit.ts'
+import type { loggedIn, login, me, user } from './auth.ts'
+import type { backupList, newBackup, restore } from './backups.ts'
+import type { failureChange, failureGroup, failureList } from './failures.ts'
 import type { flow, flowChange, flowDetail, flowList, madeFlow, newFlow } from './flows.ts'
 import type {
   bulk,
   bulkAnswer,
   bulkRerun,
+  bulkResults,
+  bulkStarted,
+  bulkUndo,
   bulkUpdate,
   cancelled,
   enqueued,
@@ -19,6 +25,7 @@ import type {
   newJob,
   rerun,
 } from './jobs.ts'
+import type { notificationList, notificationPreferences, readCount } from './notifications.ts'
 import type { pause, queue, queueList } from './queues.ts'
 import type {
   backfill,
@@ -38,6 +45,9 @@ import type {
   templateChange,
   templateList,
 } from './schedules.ts'
+import type { done } from './shapes.ts'
+import type { system } from './system.ts'
+import type { apiKeyList, madeKey, newKey, newPassword, newUser, userChanges, userList } from './users.ts'
 import type { cleanedUp, cleanup, startWorkers, task, taskList, worker, workerList, workersWanted } from './workers.ts'
 
 // The types of bodies (what is sent) and answers (what comes back), for clients that must not load the schemas.
@@ -59,8 +69,11 @@ export type RerunBody = z.input<typeof rerun>
 export type JobChangesBody = z.input<typeof jobChanges>
 export type BulkBody = z.input<typeof bulk>
 export type BulkRerunBody = z.input<typeof bulkRerun>
+export type BulkUndoBody = z.input<typeof bulkUndo>
 export type BulkUpdateBody = z.input<typeof bulkUpdate>
-export type BulkResult = z.output<typeof bulkAnswer>
+/** Up to 1,000 jobs: what became of each; above: the job that works through them. */
+export type BulkResult = z.output<typeof bulkAnswer> | z.output<typeof bulkStarted>
+export type BulkResultsAnswer = z.output<typeof bulkResults>
 export type JobStatsAnswer = z.output<typeof jobStats>
 export type EventListAnswer = z.output<typeof eventList>
 export type QueueAnswer = z.output<typeof queue>
@@ -93,3 +106,24 @@ export type NewTemplateBody = z.input<typeof newTemplate>
 export type TemplateChangeBody = z.input<typeof templateChange>
 export type TemplateAnswer = z.output<typeof template>
 export type TemplateListAnswer = z.output<typeof templateList>
+export type NewPasswordBody = z.input<typeof newPassword>
+export type NewUserBody = z.input<typeof newUser>
+export type UserChangesBody = z.input<typeof userChanges>
+export type UserAnswer = z.output<typeof user>
+export type UserListAnswer = z.output<typeof userList>
+export type NewKeyBody = z.input<typeof newKey>
+export type MadeKeyAnswer = z.output<typeof madeKey>
+export type ApiKeyListAnswer = z.output<typeof apiKeyList>
+export type AuditListAnswer = z.output<typeof auditList>
+export type AuditVerdictAnswer = z.output<typeof auditVerdict>
+export type NewBackupBody = z.input<typeof newBackup>
+export type RestoreBody = z.input<typeof restore>
+export type BackupListAnswer = z.output<typeof backupList>
+export type FailureChangeBody = z.input<typeof failureChange>
+export type FailureGroupAnswer = z.output<typeof failureGroup>
+export type FailureListAnswer = z.output<typeof failureList>
+export type NotificationListAnswer = z.output<typeof notificationList>
+export type NotificationPreferencesBody = z.input<typeof notificationPreferences>
+export type ReadCountAnswer = z.output<typeof readCount>
+export type SystemAnswer = z.output<typeof system>
+export type DoneAnswer = z.output<typeof done>

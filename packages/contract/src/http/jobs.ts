@@ -1,8 +1,24 @@
 import { z } from 'zod'
 import { uniqueModes } from '../words/keys.ts'
 import { limits } from '../words/limits.ts'
+import { queryStates } from '../words/query.ts'
 import { endReasons, jobStates, pendingReasons } from '../words/states.ts'
-import { anything, decimalId, durationMs, flag, instant, json, limit, listOf, name, repeated, tags, text, time } from './shapes.ts'
+import {
+  anything,
+  decimalId,
+  durationMs,
+  flag,
+  instant,
+  json,
+  limit,
+  listOf,
+  name,
+  namePart,
+  repeated,
+  tags,
+  text,
+  time,
+} from './shapes.ts'
 
 const priority = z.number().int().min(limits.minPriority).max(limits.maxPriority)
 const maxAttempts = z.number().int().min(1).max(limits.maxAttempts)
@@ -245,23 +261,49 @@ export const jobChanges = z
   .refine((changes) => Object.values(changes).some((value) => value !== undefined), 'at least one of priority, queue, runAt, tags')
   .meta({ id: 'JobChanges' })
 
-/** Which jobs are meant; all conditions hold together. */
+const listConditions = {
+  state: z.enum(jobStates).optional(),
+  reason: z.enum([...pendingReasons, ...endReasons]).optional(),
+  task: name.optional(),
+  queue: name.optional(),
+  args: z.record(text(200, 1), z.union([text(1000), z.number(), z.boolean()])).optional(),
+  createdAfter: time.optional(),
+  createdBefore: time.optional(),
+  fingerprint: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/, '16 hexadecimal digits')
+    .optional(),
+}
+const searchConditions = {
+  q: z.string().max(8192).optional().meta({ description: 'A query, such as state:failed task:backup_* age:<24h -tag:test' }),
+  search: text(500, 1).optional().meta({ description: 'A job id, or a part of the name of a task' }),
+  status: z
+    .array(z.enum(queryStates as [string, ...string[]]))
+    .max(100)
+    .optional(),
+  queues: z.array(namePart).max(100).optional(),
+  tasks: z.array(namePart).max(100).optional(),
+  startDate: time.optional(),
+  endDate: time.optional(),
+  minDuration: durationMs.optional(),
+  maxDuration: durationMs.optional(),
+  minPriority: priority.optional(),
+  maxPriority: priority.optional(),
+}
+const has = (filter: object, conditions: object) =>
+  Object.entries(filter).some(([key, value]) => value !== undefined && Object.hasOwn(conditions, key))
+
+/** Does a filter speak as `GET /jobs/search` does? */
+export const isSearch = (filter: object): boolean => has(filter, searchConditions)
+
+/** Which jobs are meant, by the conditions of `GET /jobs` or by those of `GET /jobs/search`; all of them hold together. */
 export const jobFilter = z
-  .strictObject({
-    state: z.enum(jobStates).optional(),
-    reason: z.enum([...pendingReasons, ...endReasons]).optional(),
-    task: name.optional(),
-    queue: name.optional(),
-    tags: tags.optional(),
-    args: z.record(text(200, 1), z.union([text(1000), z.number(), z.boolean()])).optional(),
-    createdAfter: time.optional(),
-    createdBefore: time.optional(),
-    fingerprint: z
-      .string()
-      .regex(/^[0-9a-f]{16}$/, '16 hexadecimal digits')
-      .optional(),
-  })
+  .strictObject({ ...listConditions, ...searchConditions, tags: tags.optional() })
   .refine((filter) => Object.values(filter).some((value) => value !== undefined), 'at least one condition')
+  .refine(
+    (filter) => !(has(filter, listConditions) && has(filter, searchConditions)),
+    'the conditions of GET /jobs or those of GET /jobs/search (q, search, status, queues, …), not both',
+  )
   .meta({ id: 'JobFilter' })
 
 const target = {
@@ -291,12 +333,18 @@ export const bulkUpdate = z
   .refine(oneTarget, oneTargetSaid)
   .meta({ id: 'BulkUpdate' })
 
+/** `POST /jobs/bulk/undo`. */
+export const bulkUndo = z.strictObject({ bulkId: decimalId }).meta({ id: 'BulkUndo' })
+
 /** Answer of a bulk call; of a dry run only the counts by state. */
 export const bulkAnswer = z
   .object({
     dryRun: z.boolean(),
     total: z.number(),
     byState: z.record(z.string(), z.number()).optional(),
+    asOf: z.string().optional().meta({ description: 'Of a dry run by filter: give it back, so that no job is meant that came later' }),
+    bulkId: z.string().optional().meta({ description: 'For POST /jobs/bulk/undo' }),
+    undoUntil: instant.nullable().optional().meta({ description: 'Until when it can be undone; null = it cannot' }),
     accepted: z.number(),
     skipped: z.number(),
     results: z.array(
@@ -318,6 +366,7 @@ export const bulkStarted = z
     dryRun: z.literal(false),
     total: z.number(),
     jobId: z.string().meta({ description: 'Follow this job; its results: GET /jobs/bulk/:id/results' }),
+    bulkId: z.string().meta({ description: 'For POST /jobs/bulk/undo, until 5 minutes after its end' }),
   })
   .meta({ id: 'BulkStarted' })
 

@@ -95,6 +95,12 @@ export const errorTable = {
     sentence: 'job {job} cannot be retried: an unfinished job holds its key, or comes back in the same call',
     hint: 'Wait for that one to end, or re-run this one as a new job: trunkline jobs rerun {job}.',
   },
+  bulk_not_found: {
+    status: 404,
+    sentence: 'there is no bulk action {received}',
+    hint: 'Its number is the bulkId of the answer of a bulk call; it is kept for 30 days.',
+  },
+  undo_refused: { status: 409, sentence: 'bulk action {bulk} cannot be undone: {problem}', hint: '{advice}' },
   idempotency_conflict: {
     status: 409,
     sentence: 'the idempotency key {received} was used for another request (job {job})',

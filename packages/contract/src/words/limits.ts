@@ -33,6 +33,8 @@ export const limits = {
   dependsOn: 10_000,
   /** Jobs that one call may add to a flow. */
   flow: 10_000,
+  /** A bulk action can be undone for so long after its end, ms. */
+  bulkUndoMs: 5 * 60_000,
   /** Searchable payload paths of a task. */
   searchable: 16,
 } as const

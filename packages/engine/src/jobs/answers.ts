@@ -6,8 +6,11 @@ export type JobAnswer =
   /** `code` is a row of the error table, `reason` its sentence, `hint` the next step. */
   | { readonly jobId: string; readonly ok: false; readonly code: ErrorCode; readonly reason: string; readonly hint: string }
 
+/** What a verb keeps of jobs, by id, so that it can be undone. */
+export type Kept = Map<string, object>
+
 /** A verb that a job can refuse; its participle, as sentences use it. */
-export type RefusableVerb = 'cancelled' | 'retried' | 'rerun' | 'promoted' | 'updated' | 'deleted'
+export type RefusableVerb = 'cancelled' | 'retried' | 'rerun' | 'promoted' | 'updated' | 'deleted' | 'restored'
 
 const ended = {
   updated: 'It has ended; re-run it as a new job with other options: trunkline jobs rerun {job}.',
@@ -46,6 +49,16 @@ const advice: Record<RefusableVerb, Record<string, string>> = {
     cancelled: ended.updated,
   },
   deleted: { running: 'Cancel it first: trunkline jobs cancel {job}.' },
+  restored: {
+    running: 'It has started since.',
+    completed: 'It has run since.',
+    failed: 'It has run since.',
+    cancelled: 'It was cancelled since; run it again with: trunkline jobs retry {job}.',
+    pending: 'Somebody has brought it back already.',
+    'asked to end': 'It ran when it was cancelled; when it has ended, run it again with: trunkline jobs retry {job}.',
+    changed: 'Somebody has changed it since; look at it with: trunkline jobs show {job}.',
+    expiring: 'Retention is about to remove it; re-run it as a new job: trunkline jobs rerun {job}.',
+  },
 }
 
 /** Why a verb was refused, as the error that a single call throws. */

@@ -1,7 +1,7 @@
 import { didYouMean, limits, show, TrunklineError } from '@trunkline/contract'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
-import { type JobAnswer, refusal } from './answers.ts'
+import { type JobAnswer, type Kept, refusal } from './answers.ts'
 import { cancelMany, deleteMany } from './cancel.ts'
 import { checkKeys } from './check-options.ts'
 import { type JobFilter, readFilter, selectIds } from './filter.ts'
@@ -9,8 +9,9 @@ import { checkJobId, type Names } from './names.ts'
 import { promoteMany } from './promote-now.ts'
 import { type RerunOptions, rerunMany } from './rerun.ts'
 import { retryMany } from './retry.ts'
-import { searchIds } from './search/search.ts'
+import { checkSearch, type SearchConditions, searchIds } from './search/search.ts'
 import { visibleIds } from './show.ts'
+import { undoMany } from './undo.ts'
 import { type JobChanges, readChanges, updateMany } from './update.ts'
 import type { Within } from './within.ts'
 
@@ -20,9 +21,11 @@ const statesStatement = statement(import.meta.url, 'states.sql')
 export const bulkVerbs = ['cancel', 'retry', 'rerun', 'promote', 'update', 'delete'] as const
 /** One of {@link bulkVerbs}. */
 export type BulkVerb = (typeof bulkVerbs)[number]
+/** What can be kept as a bulk action. */
+export type KeptVerb = BulkVerb | 'undo'
 
-/** The jobs that are meant: by id, by a query of the query language, or by a filter; the latter two say something. */
-export type BulkTarget = { ids: readonly string[] } | { q: string } | JobFilter
+/** The jobs that are meant: by id, by the conditions of a search (a query among them), or by a filter; the latter two say something. */
+export type BulkTarget = { ids: readonly string[] } | { search: SearchConditions } | JobFilter
 
 /** Options of a bulk call. */
 export interface BulkOptions {
@@ -32,6 +35,8 @@ export interface BulkOptions {
   changes?: JobChanges
   /** `rerun` only: what differs. */
   rerun?: RerunOptions
+  /** Keep what is changed, so that it can be undone for 5 minutes (`cancel` and `update` can be). Default false. */
+  undoable?: boolean
   /** Who asked, for people. */
   by?: string
   /** At most so many jobs, up to 100,000 (the default). */
@@ -57,9 +62,13 @@ export interface BulkReport {
   readonly ids: readonly string[]
   /** One for each job; empty after a dry run. */
   readonly results: JobAnswer[]
+  /** Its number, where it was kept. */
+  readonly bulkId: string | null
+  /** Until when it can be undone; null = it cannot. */
+  readonly undoUntil: Date | null
 }
 
-const optionNames = ['dryRun', 'changes', 'rerun', 'by', 'limit', 'within', 'onProgress', 'signal']
+const optionNames = ['dryRun', 'changes', 'rerun', 'undoable', 'by', 'limit', 'within', 'onProgress', 'signal']
 
 /** Jobs of one transaction: few enough that claims beside it wait for milliseconds only. */
 const partSize = 500
@@ -78,10 +87,10 @@ async function select(
     }
     return [...new Set(target.ids.map((id, i) => checkJobId(id, `ids[${i}]`)))].slice(0, limit)
   }
-  if ('q' in target) {
-    checkKeys(target, ['q'], 'a bulk query')
-    if (typeof target.q !== 'string' || target.q.trim() === '') refuseAll()
-    return await searchIds(database, { q: target.q, ...(within ? { within } : {}) }, limit)
+  if ('search' in target) {
+    checkKeys(target, ['search'], 'a bulk search')
+    if (!checkSearch(target.search)) refuseAll()
+    return await searchIds(database, { ...target.search, ...(within ? { within } : {}) }, limit)
   }
   const filter = await readFilter(names, target, { where: 'a bulk filter', within })
   if (Object.values(target).every((value) => value === undefined)) refuseAll()
@@ -96,17 +105,20 @@ function refuseAll(): never {
   })
 }
 
+/** Options of a verb; `undo` says which bulk action is undone. */
+export type VerbOptions = Pick<BulkOptions, 'changes' | 'rerun' | 'by'> & { undo?: string }
+
 /** Checks the options of a verb, and answers how it is done to a part. */
 export async function verbFor(
   database: Database,
   names: Names,
-  verb: BulkVerb,
-  options: BulkOptions,
-): Promise<(ids: readonly string[]) => Promise<JobAnswer[]>> {
+  verb: KeptVerb,
+  options: VerbOptions,
+): Promise<(ids: readonly string[], kept?: Kept) => Promise<JobAnswer[]>> {
   const by = options.by ?? null
   switch (verb) {
     case 'cancel':
-      return (ids) => cancelMany(database, ids, by)
+      return (ids, kept) => cancelMany(database, ids, by, kept)
     case 'delete':
       return (ids) => deleteMany(database, ids, by)
     case 'retry':
@@ -115,25 +127,56 @@ export async function verbFor(
       return (ids) => promoteMany(database, ids)
     case 'update': {
       const changes = await readChanges(names, options.changes ?? {})
-      return (ids) => updateMany(database, ids, changes)
+      return (ids, kept) => updateMany(database, ids, changes, kept)
     }
+    case 'undo':
+      return (ids) => undoMany(database, names, options.undo as string, ids)
     case 'rerun':
       // its options are checked now, not at the first part
       await rerunMany(database, names, [], options.rerun)
       return (ids) => rerunMany(database, names, ids, { ...options.rerun, ...(by === null ? {} : { createdBy: by }) })
     default:
-      throw new TrunklineError('invalid_option', {
-        field: 'verb',
-        received: show(verb),
-        allowed: bulkVerbs.join(', ') + didYouMean(String(verb), bulkVerbs),
-      })
+      return refuseVerb(verb)
   }
+}
+
+function refuseVerb(verb: unknown): never {
+  throw new TrunklineError('invalid_option', {
+    field: 'verb',
+    received: show(verb),
+    allowed: bulkVerbs.join(', ') + didYouMean(String(verb), bulkVerbs),
+  })
 }
 
 /** The answer of a job that the caller may not see. */
 export function unseen(id: string): JobAnswer {
   const { code, message, hint } = refusal('updated', id, 'gone')
   return { jobId: id, ok: false, code, reason: message, hint }
+}
+
+/**
+ * Checks a bulk call, and selects its jobs.
+ * @throws as {@link bulk}
+ */
+export async function selectBulk(
+  database: Database,
+  names: Names,
+  verb: BulkVerb,
+  target: BulkTarget,
+  options: BulkOptions,
+): Promise<{ ids: string[]; run: (ids: readonly string[]) => Promise<JobAnswer[]> }> {
+  checkKeys(options, optionNames, 'bulk')
+  if (!bulkVerbs.includes(verb)) refuseVerb(verb)
+  const { limit = limits.bulk, within } = options
+  if (!Number.isInteger(limit) || limit < 1 || limit > limits.bulk) {
+    throw new TrunklineError('invalid_option', {
+      field: 'limit',
+      received: show(limit),
+      allowed: `a whole number from 1 to ${limits.bulk}`,
+    })
+  }
+  const run = await verbFor(database, names, verb, options)
+  return { run, ids: await select(database, names, target, limit, within) }
 }
 
 /**
@@ -148,17 +191,8 @@ export async function bulk(
   target: BulkTarget,
   options: BulkOptions = {},
 ): Promise<BulkReport> {
-  checkKeys(options, optionNames, 'bulk')
-  const { limit = limits.bulk, dryRun = false, within, onProgress, signal } = options
-  if (!Number.isInteger(limit) || limit < 1 || limit > limits.bulk) {
-    throw new TrunklineError('invalid_option', {
-      field: 'limit',
-      received: show(limit),
-      allowed: `a whole number from 1 to ${limits.bulk}`,
-    })
-  }
-  const run = await verbFor(database, names, verb, options)
-  const ids = await select(database, names, target, limit, within)
+  const { dryRun = false, within, onProgress, signal } = options
+  const { ids, run } = await selectBulk(database, names, verb, target, options)
   if (dryRun) {
     const byState: Record<string, number> = {}
     for (let from = 0; from < ids.length; from += 5000) {
@@ -170,7 +204,7 @@ export async function bulk(
         byState[row.state] = (byState[row.state] ?? 0) + row.n
       }
     }
-    return { total: ids.length, accepted: 0, skipped: 0, byState, ids, results: [] }
+    return { total: ids.length, accepted: 0, skipped: 0, byState, ids, results: [], bulkId: null, undoUntil: null }
   }
   const results: JobAnswer[] = []
   for (let from = 0; from < ids.length && !signal?.aborted; from += partSize) {
@@ -181,5 +215,5 @@ export async function bulk(
     onProgress?.({ done: Math.min(ids.length, from + partSize), total: ids.length })
   }
   const accepted = results.filter((r) => r.ok).length
-  return { total: ids.length, accepted, skipped: results.length - accepted, byState: {}, ids: [], results }
+  return { total: ids.length, accepted, skipped: results.length - accepted, byState: {}, ids: [], results, bulkId: null, undoUntil: null }
 }

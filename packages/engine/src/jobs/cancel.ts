@@ -2,7 +2,7 @@ import { TrunklineError } from '@trunkline/contract'
 import { numbers } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
-import { answerOf, type JobAnswer, refusal } from './answers.ts'
+import { answerOf, type JobAnswer, type Kept, refusal } from './answers.ts'
 import { checkJobId } from './names.ts'
 
 const cancelStatement = statement(import.meta.url, 'cancel.sql')
@@ -32,17 +32,20 @@ async function places(
   ids: readonly string[],
   by: string | null,
   hide: boolean,
-): Promise<{ id: string; was: string }[]> {
-  const rows = await database.run<{ id: string; was: string }>(cancelStatement, [numbers(ids), by, hide], 'walk')
+): Promise<{ id: string; was: string; before: object | null }[]> {
+  const rows = await database.run<{ id: string; was: string; before: object | null }>(cancelStatement, [numbers(ids), by, hide], 'walk')
   // a job that was never seen in a place for 100 looks: nothing was done with it
   const lost = rows.find((row) => row.was === 'moving')
   if (lost) throw new TrunklineError('internal', { problem: `job ${lost.id} stands in no place` })
   return rows
 }
 
-/** Cancels many jobs in one statement. */
-export async function cancelMany(database: Database, ids: readonly string[], by: string | null): Promise<JobAnswer[]> {
-  return (await places(database, ids, by, false)).map(({ id, was }) => answerOf('cancelled', id, was, cancelled[was]))
+/** Cancels many jobs in one statement. @param kept gets what puts each of them back */
+export async function cancelMany(database: Database, ids: readonly string[], by: string | null, kept?: Kept): Promise<JobAnswer[]> {
+  return (await places(database, ids, by, false)).map(({ id, was, before }) => {
+    if (before !== null) kept?.set(id, before)
+    return answerOf('cancelled', id, was, cancelled[was])
+  })
 }
 
 /**

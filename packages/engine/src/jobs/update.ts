@@ -2,7 +2,7 @@ import { show, TrunklineError } from '@trunkline/contract'
 import { numbers, texts } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
-import { answerOf, type JobAnswer, refusal } from './answers.ts'
+import { answerOf, type JobAnswer, type Kept, refusal } from './answers.ts'
 import { checkKeys, checkPriority } from './check-options.ts'
 import { readTags, readTime } from './enqueue.ts'
 import { checkJobId, type Names } from './names.ts'
@@ -10,6 +10,7 @@ import { checkJobId, type Names } from './names.ts'
 const takeOutStatement = statement(import.meta.url, 'take-out.sql')
 const updateStatement = statement(import.meta.url, 'update.sql')
 const retagStatement = statement(import.meta.url, 'retag.sql')
+const tagsStatement = statement(import.meta.url, 'tags.sql')
 
 /** What can be changed of a waiting job; tags of any job. */
 export interface JobChanges {
@@ -52,27 +53,53 @@ export async function readChanges(names: Names, changes: JobChanges): Promise<Ch
 
 const changed: Record<string, string> = { ready: 'updated', scheduled: 'updated', debounce: 'updated', blocked: 'updated' }
 
-async function change(database: Database, ids: readonly string[], changes: CheckedChanges): Promise<{ id: string; was: string }[]> {
+/** What an update keeps of a job: where it waited, where that was changed, and its tags, where they were. */
+export interface KeptOfUpdate {
+  place?: string
+  queue_id?: number
+  own_lane?: number
+  run_at?: string | null
+  why?: number
+  tags?: string[]
+}
+
+async function change(
+  database: Database,
+  ids: readonly string[],
+  changes: CheckedChanges,
+  kept?: Kept,
+): Promise<{ id: string; was: string }[]> {
   const { queueId, priority, runAt, tags } = changes
   return await database.transaction(async (tx) => {
+    const tagsBefore = new Map<string, string[]>()
+    if (kept && tags !== null) {
+      for (const row of await database.run<{ id: string; tags: string[] }>(tagsStatement, [numbers(ids)], tx))
+        tagsBefore.set(row.id, row.tags)
+    }
+    const keep = (id: string, more: KeptOfUpdate = {}) => {
+      const before = tagsBefore.get(id)
+      kept?.set(id, { ...more, ...(before === undefined ? {} : { tags: before }) })
+    }
     let found: { id: string; was: string }[] | null = null
     if (queueId !== null || priority !== null || runAt !== null) {
-      const [row] = await database.run<{ taken: { id: number; place: string }[] }>(takeOutStatement, [numbers(ids)], tx)
+      const [row] = await database.run<{ taken: ({ id: number; place: string } & KeptOfUpdate)[] }>(takeOutStatement, [numbers(ids)], tx)
       const taken = row?.taken ?? []
       await database.run(updateStatement, [JSON.stringify(taken), queueId, priority, runAt], tx)
       found = taken.map(({ id, place }) => ({ id: String(id), was: place }))
+      for (const before of taken) if (changed[before.place]) keep(String(before.id), before)
     }
     if (tags === null) return found ?? []
     const taggable = found === null ? ids : found.filter((f) => changed[f.was]).map((f) => f.id)
     const rows = await database.run<{ id: string }>(retagStatement, [numbers(taggable), texts(tags)], tx)
     const tagged = new Set(rows.map((row) => row.id))
+    if (found === null) for (const id of tagged) keep(id)
     return found ?? [...new Set(ids)].map((id) => ({ id, was: tagged.has(id) ? 'ready' : 'gone' }))
   }, 'walk')
 }
 
-/** Changes many jobs in one transaction; where only tags change, in any state. */
-export async function updateMany(database: Database, ids: readonly string[], changes: CheckedChanges): Promise<JobAnswer[]> {
-  return (await change(database, ids, changes)).map(({ id, was }) => answerOf('updated', id, was, changed[was]))
+/** Changes many jobs in one transaction; where only tags change, in any state. @param kept gets what puts each of them back */
+export async function updateMany(database: Database, ids: readonly string[], changes: CheckedChanges, kept?: Kept): Promise<JobAnswer[]> {
+  return (await change(database, ids, changes, kept)).map(({ id, was }) => answerOf('updated', id, was, changed[was]))
 }
 
 /**

@@ -36,6 +36,13 @@ export interface Queryable {
   query(text: string, values?: unknown[]): Promise<{ rows: any[] }>
 }
 
+/** Connections of pools, and who waits for one. */
+export interface PoolFigures {
+  open: number
+  idle: number
+  waiting: number
+}
+
 /** The way to one database: pools by plan profile, own connections, statements in the configured schema. */
 export interface Database {
   readonly schema: string
@@ -57,6 +64,8 @@ export interface Database {
    * along. Its errors reach `onError`; it never crashes the process.
    */
   connect(profile: Profile, name: string, onError?: (error: Error) => void): Promise<pg.Client>
+  /** Connections of all pools as they are now. */
+  poolFigures(): PoolFigures
   close(): Promise<void>
   /** It stands for one open transaction (see {@link withinTransaction}): nothing in it can be tried again. */
   readonly inTransaction?: true
@@ -238,6 +247,10 @@ export function openDatabase(options: DatabaseOptions): Database {
         throw explain(error, schema)
       }
       return client
+    },
+    poolFigures() {
+      const sum = (read: (of: pg.Pool) => number) => [...pools.values()].reduce((n, of) => n + read(of), 0)
+      return { open: sum((of) => of.totalCount), idle: sum((of) => of.idleCount), waiting: sum((of) => of.waitingCount) }
     },
     async close() {
       await Promise.all([...pools.values()].map((p) => p.end()))

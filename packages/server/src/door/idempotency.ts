@@ -36,29 +36,52 @@ interface Kept {
   body: unknown
 }
 
+const hashOf = ({ method, url, body }: FastifyRequest): Buffer =>
+  createHash('sha256')
+    .update(JSON.stringify([method, url, body]))
+    .digest()
+
+type Row = { hash: Buffer; answer: Buffer | null }
+
+/** @throws `idempotency_conflict` where the key belongs to another request */
+function replay({ secret, request, reply }: Pick<OnceOptions, 'secret' | 'request' | 'reply'>, key: string, row: Row | undefined): unknown {
+  const opened = row?.answer && row.hash.equals(hashOf(request)) ? secret.open(row.answer) : null
+  if (opened === null) throw new TrunklineError('idempotency_conflict', { received: show(key), job: 'none' })
+  const { status, location, body } = JSON.parse(opened) as Kept
+  reply.status(status)
+  if (location !== null) reply.header('location', location)
+  return body
+}
+
+/**
+ * What this request was answered before, under its idempotency key: for routes that look for long before they change something.
+ * Undefined where it has no key, or was not answered yet.
+ * @throws `idempotency_conflict` for another request under the key
+ */
+export async function answeredBefore(options: Omit<OnceOptions, 'tx'>): Promise<unknown> {
+  const { database, subject, request } = options
+  const key = idempotencyKeyOf(request)
+  if (key === undefined) return undefined
+  const [row] = await database.run<Row>(claimedStatement, [subject, key])
+  return row ? replay(options, key, row) : undefined
+}
+
 /**
  * Does the work of a request once under its idempotency key: the same request again gets the same answer, also while the first
  * is under way. Without a key it just works.
  * @throws `idempotency_conflict` for another request under the key
  */
-export async function once<T>({ database, secret, subject, request, reply, tx }: OnceOptions, work: () => Promise<T>): Promise<T> {
+export async function once<T>(options: OnceOptions, work: () => Promise<T>): Promise<T> {
+  const { database, secret, subject, request, reply, tx } = options
   const key = idempotencyKeyOf(request)
   if (key === undefined) return await work()
-  const hash = createHash('sha256')
-    .update(JSON.stringify([request.method, request.url, request.body]))
-    .digest()
   // waits where the same key is under way in another transaction
-  if ((await database.run(claimStatement, [subject, key, hash], tx)).length > 0) {
+  if ((await database.run(claimStatement, [subject, key, hashOf(request)], tx)).length > 0) {
     const body = await work()
     const kept: Kept = { status: reply.statusCode, location: (reply.getHeader('location') as string | undefined) ?? null, body }
     await database.run(answerStatement, [subject, key, secret.seal(JSON.stringify(kept))], tx)
     return body
   }
-  const [row] = await database.run<{ hash: Buffer; answer: Buffer | null }>(claimedStatement, [subject, key], tx)
-  const opened = row?.answer && row.hash.equals(hash) ? secret.open(row.answer) : null
-  if (opened === null) throw new TrunklineError('idempotency_conflict', { received: show(key), job: 'none' })
-  const { status, location, body } = JSON.parse(opened) as Kept
-  reply.status(status)
-  if (location !== null) reply.header('location', location)
-  return body as T
+  const [row] = await database.run<Row>(claimedStatement, [subject, key], tx)
+  return replay(options, key, row) as T
 }

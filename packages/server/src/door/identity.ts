@@ -6,7 +6,7 @@ import { decodeJwt } from 'jose'
 import { type Account, findByEmail } from './accounts.ts'
 import type { Issuers } from './issuers.ts'
 import { isPassword } from './passwords.ts'
-import { lowerRole, overlapOf, type Principal, readScopes } from './principal.ts'
+import { lowerRole, overlapOf, type Principal, readScopes, standingOf } from './principal.ts'
 import { hashToken } from './secret.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
@@ -80,6 +80,7 @@ export function createIdentity(database: Database, { keys, issuers, sessionMs }:
       scopes: readScopes(account.scopes),
       rights: account.rights,
       accountId: account.id,
+      standing: standingOf(account),
       csrfToken: null,
       expiresAt: null,
       jti: null,

@@ -68,6 +68,7 @@ export function createIssuers(list: readonly ExternalIssuer[]): Issuers {
         scopes: { queues: of.scopes?.queues ?? null, tasks: of.scopes?.tasks ?? null, servers: of.scopes?.servers ?? null },
         rights: [],
         accountId: null,
+        standing: null,
         csrfToken: null,
         expiresAt: new Date((payload.exp as number) * 1000),
         jti: typeof payload.jti === 'string' ? payload.jti : null,

@@ -2,6 +2,28 @@ import { type Right, type Role, roles } from '@trunkline/contract'
 import type { Scopes } from '@trunkline/contract/http'
 import type { Within } from '@trunkline/engine'
 
+/** What of a user decides what its callers may. */
+export interface Standing {
+  /** Tokens and sessions of an earlier one are worth nothing. */
+  readonly generation: number
+  /** All of it, to compare: equal texts, equal rights. */
+  readonly text: string
+}
+
+/** What is known of a user where callers are looked up. */
+interface StandingRow {
+  is_enabled: boolean
+  role: string
+  generation: number
+  scopes: unknown
+  rights: unknown
+}
+
+/** The {@link Standing} of a user. */
+export function standingOf({ is_enabled, role, generation, scopes, rights }: StandingRow): Standing {
+  return { generation, text: JSON.stringify([is_enabled, role, generation, scopes, rights]) }
+}
+
 /** Who calls, and what they may at this moment. */
 export interface Principal {
   /** What the `createdBy` of their jobs says: `user:anna@example.com`, `key:ab12cd34`, `external:<issuer>#<subject>`. */
@@ -12,6 +34,8 @@ export interface Principal {
   readonly rights: readonly Right[]
   /** The user behind it; null for tokens of external issuers. */
   readonly accountId: string | null
+  /** How that user stood when the caller was identified; null as `accountId`. */
+  readonly standing: Standing | null
   /** Of a session: what a change by cookie has to send along. */
   readonly csrfToken: string | null
   readonly expiresAt: Date | null

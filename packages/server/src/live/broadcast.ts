@@ -15,6 +15,8 @@ const claimedStatement = statement(import.meta.url, 'claimed.sql')
 export interface Broadcast {
   /** The number from which on those who come now hear everything. */
   seq(): Promise<string>
+  /** Seconds since everything of the change feed was told. */
+  lagSeconds(): number
   /** Somebody listens to the log of this job, and has had its lines up to `last`. */
   listens(jobId: string, last: string): void
   /** Nobody does any more. */
@@ -252,6 +254,7 @@ export function createBroadcast({ service, rooms, size, outbox, system, onError 
 
   return {
     seq: () => tail.seq(),
+    lagSeconds: () => tail.lagSeconds(),
     listens(jobId, last) {
       // the earlier of two: who is told twice knows it by the numbers of the lines
       const before = told.get(jobId)

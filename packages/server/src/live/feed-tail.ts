@@ -6,6 +6,8 @@ import type { Change, Trunkline } from '@trunkline/engine'
 export interface FeedTail {
   /** Where it is: everything before was told. Resolves once it has begun. */
   seq(): Promise<string>
+  /** Seconds since it had told everything; 0 before it has begun. */
+  lagSeconds(): number
   start(): void
   stop(): Promise<void>
 }
@@ -25,6 +27,7 @@ const page = 1000
 /** Makes a {@link FeedTail}. */
 export function createFeedTail({ trunkline, onChanges, onError }: FeedTailOptions): FeedTail {
   let cursor: string | null = null
+  let caughtUpAt: number | null = null
   let stopped = true
   let running: Promise<void> = Promise.resolve()
   let stopping = new AbortController()
@@ -51,6 +54,7 @@ export function createFeedTail({ trunkline, onChanges, onError }: FeedTailOption
     if (found.changes.length > 0) await onChanges(found.changes, found.cursor, false)
     // only now: what could not be told is told the next time
     cursor = found.cursor
+    if (found.changes.length < page) caughtUpAt = performance.now()
     return found.changes.length === page
   }
 
@@ -79,6 +83,7 @@ export function createFeedTail({ trunkline, onChanges, onError }: FeedTailOption
       await begun.promise
       return cursor as string
     },
+    lagSeconds: () => (caughtUpAt === null ? 0 : (performance.now() - caughtUpAt) / 1000),
     start() {
       if (!stopped) return
       stopped = false
@@ -92,6 +97,7 @@ export function createFeedTail({ trunkline, onChanges, onError }: FeedTailOption
       begun.tell()
       begun = withBeginning()
       cursor = null
+      caughtUpAt = null
     },
   }
 }

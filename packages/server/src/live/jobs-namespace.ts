@@ -10,7 +10,7 @@ import { type Broadcast, createBroadcast, eventsOf, lineOf } from './broadcast.t
 import { digest, type What } from './digest.ts'
 import { createOutbox } from './outbox.ts'
 import { type Room, type RoomKind, roomOf } from './room.ts'
-import { findChanged } from './standing.ts'
+import { findFallen } from './standing.ts'
 import { type JobStanding, readStandings } from './states.ts'
 import { type Subject, subscriptions } from './subscriptions.ts'
 
@@ -19,6 +19,8 @@ const lastLineStatement = statement(import.meta.url, 'last-line.sql')
 
 /** The namespace `/jobs`. */
 export interface JobsNamespace {
+  /** Seconds since everything of the change feed was told. */
+  feedLagSeconds(): number
   start(): void
   stop(): Promise<void>
 }
@@ -64,7 +66,6 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
   const namespace = io.of(jobsNamespace)
   const rooms = new Map<string, { room: Room; members: Set<Socket> }>()
   const seats = new Map<Socket, Seat>()
-  const known = new Map<string, string>()
   /** Notifications that were told, with the time. */
   const told = new Map<string, number>()
   const size = (name: string) => rooms.get(name)?.members.size ?? 0
@@ -233,18 +234,18 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
       .catch(onError)
   }
 
-  /** Whose role, session or key has changed is asked again, and leaves what it may no longer hear. */
+  /** Whose session, key or token is over is cut; whose role or scope has changed is asked again, and leaves what it may no longer hear. */
   async function lookAtStanding(): Promise<void> {
     const all = [...seats]
     if (all.length === 0) return
-    const changed = await findChanged(
+    const { over, changed } = await findFallen(
       database,
       all.map(([, seat]) => seat.principal),
-      known,
     )
-    if (changed.size === 0) return
+    if (over.size + changed.size === 0) return
     identity.forget()
     for (const [socket, seat] of all) {
+      if (over.has(seat.principal)) socket.disconnect(true)
       if (!changed.has(seat.principal)) continue
       try {
         seat.principal = await identify(socket)
@@ -290,6 +291,7 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
   namespace.on('connection', seatDown)
 
   return {
+    feedLagSeconds: () => broadcast.lagSeconds(),
     start() {
       if (timer) return
       broadcast.start()

@@ -1,5 +1,5 @@
 import { io, type Socket } from 'socket.io-client'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { until } from '../../../../test/support/database.ts'
 import { serverScene } from '../../../../test/support/server-scene.ts'
 import { defineTask } from '../../../engine/src/index.ts'
@@ -236,6 +236,22 @@ describe('who may listen', () => {
     // the password is changed: every token of before is worth nothing
     await db.rows(`update trunkline.account set generation = generation + 1 where email = $1`, [scoped.email])
     await until(() => !me.socket.connected, 'the socket to be cut', 5000)
+  }, 30_000)
+
+  test('many sockets of one user, each with a token of its own, cost no question each: not when they come, not when they are cut', async () => {
+    const { database, identity } = server.service
+    const user = await scene.user('viewer')
+    const [account] = await db.rows('select id, generation from trunkline.account where email = $1', [user.email])
+    const tokens = await Promise.all(Array.from({ length: 40 }, async () => (await identity.token(account as any)).token))
+    const many = await Promise.all(tokens.map((token) => listener({ token })))
+    const asked = vi.spyOn(database, 'run')
+    const times = (name: string) => asked.mock.calls.filter(([{ name: found }]) => found === `trunkline_${name}`).length
+    await until(() => times('standing') >= 2, 'two looks at all of them', 10_000)
+    expect(times('find_account_by_token')).toBe(0)
+    await db.rows('update trunkline.account set generation = generation + 1 where id = $1', [account?.id])
+    await until(() => many.every(({ socket }) => !socket.connected), 'all of them to be cut', 10_000)
+    expect(times('find_account_by_token')).toBe(0)
+    asked.mockRestore()
   }, 30_000)
 
   test('what is no subscription gets an answer with a code, and harms nobody', async () => {

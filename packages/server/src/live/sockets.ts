@@ -14,6 +14,8 @@ export interface Sockets {
   count(): number
   /** Cut because they did not read. */
   cut(): number
+  /** Seconds since everything of the change feed was told. */
+  feedLagSeconds(): number
   start(): void
   stop(): Promise<void>
 }
@@ -138,6 +140,7 @@ export function createSockets(service: Service, server: HttpServer, onError: (er
     io,
     count: () => io.engine.clientsCount,
     cut: () => cut,
+    feedLagSeconds: jobs.feedLagSeconds,
     start() {
       if (timer) return
       jobs.start()

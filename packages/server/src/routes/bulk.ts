@@ -1,21 +1,36 @@
-import { taskNeeds } from '@trunkline/contract'
-import { bulk, bulkAnswer, bulkRerun, bulkResultQuery, bulkResults, bulkStarted, bulkUpdate, decimalId } from '@trunkline/contract/http'
-import type { BulkOptions, BulkTarget, BulkVerb, JobFilter } from '@trunkline/engine'
+import { TrunklineError, taskNeeds } from '@trunkline/contract'
+import {
+  bulk,
+  bulkAnswer,
+  bulkRerun,
+  bulkResultQuery,
+  bulkResults,
+  bulkStarted,
+  bulkUndo,
+  bulkUpdate,
+  decimalId,
+  isSearch,
+  type jobFilter,
+} from '@trunkline/contract/http'
+import type { BulkOptions, BulkPlan, BulkTarget, BulkVerb, TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
 import { checkQueue, checkTask } from '../door/may.ts'
 import { watchJob } from '../door/notifications.ts'
 import type { Principal } from '../door/principal.ts'
-import { type Call, type Route, route } from '../route.ts'
+import { type Call, type ChangeNote, type Route, route } from '../route.ts'
 import type { Service } from '../service.ts'
 import { said } from './jobs.ts'
+import { checkQuery } from './search.ts'
 
 /** Up to so many jobs are done while the caller waits; more are a job of their own. */
 const mostAtOnce = 1000
 
+type Filter = z.output<typeof jobFilter>
+
 /** Which jobs a bulk call means. */
 interface Target {
   jobIds?: string[] | undefined
-  filter?: object | undefined
+  filter?: Filter | undefined
   asOf?: string | undefined
   dryRun: boolean
 }
@@ -32,8 +47,17 @@ function refusedTasks(principal: Principal): string[] {
   })
 }
 
+/** @throws `forbidden` where a filter asks for what lies in payloads, and the caller may not read them */
+function checkFilter(filter: Filter, principal: Principal): void {
+  checkQuery(filter.q, principal)
+  if (filter.args === undefined || principal.rights.includes('payload.read')) return
+  throw new TrunklineError('forbidden', { what: 'a filter on args', needed: 'the right payload.read', received: 'not that right' })
+}
+
 /** Does one thing to many jobs: counts, does it at once, or starts a job for it. */
-export function bulkOf({ trunkline, database }: Service) {
+export function bulkOf(service: Service) {
+  const { trunkline } = service
+
   /** Running a job again needs what its task needs. @throws `forbidden` where one of them asks for more than the caller has */
   async function checkTasks({ principal, within }: Call, ids: readonly string[]): Promise<void> {
     const refused = refusedTasks(principal)
@@ -43,42 +67,74 @@ export function bulkOf({ trunkline, database }: Service) {
   }
 
   /** Jobs that came after the list that somebody looked at are not meant. */
-  async function asOfThen(filter: JobFilter, asOf: string | undefined): Promise<JobFilter> {
-    if (asOf === undefined) return filter
-    const then = new Date((await trunkline.timeOf(asOf)).getTime() + 1)
-    const before = filter.createdBefore === undefined ? then : new Date(filter.createdBefore)
-    return { ...filter, createdBefore: before < then ? before : then }
+  async function targetOf(filter: Filter, asOf: string | undefined): Promise<BulkTarget> {
+    const searches = isSearch(filter)
+    const field = searches ? 'endDate' : 'createdBefore'
+    const meant: Filter = { ...filter }
+    if (asOf !== undefined) {
+      const then = new Date((await trunkline.timeOf(asOf)).getTime() + 1)
+      const before = filter[field] === undefined ? then : new Date(filter[field])
+      meant[field] = (before < then ? before : then).toISOString()
+    }
+    return (searches ? { search: said(meant) } : said(meant)) as BulkTarget
   }
 
   return async (call: Call, verb: BulkVerb, { jobIds, filter, asOf, dryRun }: Target, options: BulkOptions): Promise<unknown> => {
     const { principal, within } = call
     const by = principal.subject
-    const target: BulkTarget = jobIds ? { ids: jobIds } : await asOfThen(said(filter ?? {}) as JobFilter, asOf)
-    const counted = await trunkline.bulk(verb, target, { ...options, within, by, dryRun: true })
-    if (dryRun) return { dryRun, total: counted.total, byState: counted.byState, accepted: 0, skipped: 0, results: [] }
-    const { ids } = counted
+    const answered = dryRun ? undefined : await call.replayed()
+    if (answered !== undefined) return answered
+    if (filter) checkFilter(filter, principal)
+    const from = dryRun && filter && asOf === undefined ? (await trunkline.changes()).cursor : asOf
+    const target: BulkTarget = jobIds ? { ids: jobIds } : await targetOf(filter ?? {}, asOf)
+    const { ids, total, byState } = await trunkline.bulk(verb, target, { ...options, within, by, dryRun: true })
+    if (dryRun) return { dryRun, total, byState, ...(from === undefined ? {} : { asOf: from }), accepted: 0, skipped: 0, results: [] }
     if (verb === 'retry' || verb === 'rerun') await checkTasks(call, ids)
-    if (ids.length <= mostAtOnce) {
-      const { total, accepted, skipped, results } = await trunkline.bulk(verb, { ids }, { ...options, within, by })
-      await call.changed(`jobs:${total}`, { after: { filter, total, accepted, skipped, jobIds: ids.slice(0, 100) } })
-      return { dryRun, total, accepted, skipped, results }
-    }
-    return await call.change('job', async (verbs, note) => {
-      const { jobId } = await verbs.startBulk({ verb, ids, by, within, ...options })
-      await watchJob(database, principal, jobId, verbs.tx)
-      note.target = `job:${jobId}`
-      note.after = { filter, total: ids.length }
-      call.reply.status(202)
-      return { dryRun, total: ids.length, jobId }
-    })
+    return await call.change('jobs', (verbs, note) =>
+      carryOut(service, call, { verbs, note, filter }, { ...options, verb, ids, by, within }),
+    )
   }
+}
+
+/** Few jobs are done in the transaction of the audit; many become a job, which is made in it. */
+async function carryOut(
+  { database }: Service,
+  call: Call,
+  { verbs, note, filter }: { verbs: TransactionVerbs; note: ChangeNote; filter?: object | undefined },
+  plan: BulkPlan,
+): Promise<unknown> {
+  const { ids } = plan
+  const of = plan.undo === undefined ? { filter } : { undoes: plan.undo }
+  if (ids.length <= mostAtOnce) {
+    const { total, accepted, skipped, results, bulkId, undoUntil } = await verbs.bulk(plan)
+    note.target = `jobs:${total}`
+    note.after = { ...of, bulkId, total, accepted, skipped, jobIds: ids.slice(0, 100) }
+    return { dryRun: false, total, bulkId, undoUntil: undoUntil?.toISOString() ?? null, accepted, skipped, results }
+  }
+  const { jobId, bulkId } = await verbs.startBulk(plan)
+  await watchJob(database, call.principal, jobId, verbs.tx)
+  note.target = `job:${jobId}`
+  note.after = { ...of, bulkId, total: ids.length }
+  call.reply.status(202)
+  return { dryRun: false, total: ids.length, jobId, bulkId }
+}
+
+/** Undoes a bulk call: of its jobs those that lie within the caller's scope. */
+async function undo(service: Service, call: Call): Promise<unknown> {
+  const { principal, within, body } = call
+  const answered = await call.replayed()
+  if (answered !== undefined) return answered
+  return await call.change(`bulk:${body.bulkId}`, async (verbs, note) => {
+    const ids = await verbs.undoableIds(body.bulkId)
+    return await carryOut(service, call, { verbs, note }, { verb: 'undo', undo: body.bulkId, ids, by: principal.subject, within })
+  })
 }
 
 /** Verbs on many jobs. */
 export function bulkRoutes(service: Service): Route[] {
   const { trunkline } = service
   const run = bulkOf(service)
-  const common = { method: 'POST', tag: 'bulk', limit: 'bulk', answers: { 200: bulkAnswer, 202: bulkStarted } } as const
+  const common = { method: 'POST', tag: 'bulk', limit: 'bulk', once: true, answers: { 200: bulkAnswer, 202: bulkStarted } } as const
   const operator = { role: 'operator', object: 'jobs' } as const
   return [
     route({
@@ -133,6 +189,15 @@ export function bulkRoutes(service: Service): Route[] {
       action: 'job.bulk.delete',
       body: bulk,
       run: (call) => run(call, 'delete', call.body, {}),
+    }),
+    route({
+      ...common,
+      url: '/jobs/bulk/undo',
+      summary: 'Put jobs back to what they were before a bulk cancel or update, within 5 minutes after its end',
+      access: operator,
+      action: 'job.bulk.undo',
+      body: bulkUndo,
+      run: (call) => undo(service, call),
     }),
     route({
       method: 'GET',

@@ -76,6 +76,7 @@ export function failureRoutes(service: Service): Route[] {
       access: { role: 'operator', object: 'jobs' },
       action: 'error.retry',
       limit: 'bulk',
+      once: true,
       params: groupPath,
       answers: { 200: bulkAnswer, 202: bulkStarted },
       async run(call) {

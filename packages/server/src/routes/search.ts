@@ -14,7 +14,7 @@ function asksForPayload(query: Query): boolean {
 }
 
 /** Whoever may not read payloads could guess them, value by value. @throws `forbidden`, `invalid_query` */
-function checkQuery(q: string | undefined, { rights }: Principal): void {
+export function checkQuery(q: string | undefined, { rights }: Principal): void {
   if (q === undefined || rights.includes('payload.read') || !asksForPayload(parseQuery(q))) return
   throw new TrunklineError('forbidden', { what: 'a search for args', needed: 'the right payload.read', received: 'not that right' })
 }

@@ -112,6 +112,10 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'POST /jobs/bulk/rerun': async (w) => ({ url: '/jobs/bulk/rerun', body: { jobIds: [await w.ended()] } }),
   'POST /jobs/bulk/update': async (w) => ({ url: '/jobs/bulk/update', body: { jobIds: [await w.waiting()], changes: { priority: 1 } } }),
   'POST /jobs/bulk/delete': async (w) => ({ url: '/jobs/bulk/delete', body: { jobIds: [await w.waiting()] } }),
+  'POST /jobs/bulk/undo': async (w) => {
+    const { bulkId } = await worker.bulk('update', { ids: [await w.waiting()] }, { changes: { priority: 3 }, undoable: true })
+    return { url: '/jobs/bulk/undo', body: { bulkId } }
+  },
   'GET /jobs/bulk/:id/results': async (w) => {
     const id = await w.waiting()
     await db.rows(`insert into trunkline.bulk_run(job_id, verb, ids) values ($1, 'cancel', '{1}')`, [id])

@@ -3,13 +3,12 @@ import type { BulkOptions, BulkReport, BulkTarget, BulkVerb, JobChanges, RerunOp
 import type { Command } from 'commander'
 import { interruption, wantsJson, wholeNumber, withTrunkline } from '../command.ts'
 import { checkAsker, confirmed } from '../confirm.ts'
-import { addFilterOptions, type FilterFlags, repeated, targetOf } from '../job-selection.ts'
+import { addTargetOptions, repeated, type TargetFlags, targetOf } from '../job-selection.ts'
 import { answerText, countsText, summaryLines, verbWords } from '../narrate-bulk.ts'
 import { parsePayload } from '../payload.ts'
 import { plain, printJson, printProblem } from '../print.ts'
 
-interface VerbFlags extends FilterFlags {
-  limit?: number
+interface VerbFlags extends TargetFlags {
   dryRun?: boolean
   yes?: boolean
 }
@@ -43,13 +42,17 @@ export function addJobVerbs(jobs: Command): void {
     .option('--set-run-at <time>', 'not before this time (RFC 3339); a past one means now')
     .option('--set-tag <tag>', 'all of their tags from now on; several times for several', repeated)
   verb(jobs, 'delete', 'cancel waiting jobs and hide them, hide ended ones')
+  jobs
+    .command('undo <bulkId>')
+    .description('put jobs back to what they were before a cancel or update of many, within 5 minutes after it')
+    .action(undo)
 }
 
 function verb(jobs: Command, name: BulkVerb, description: string, options: (flags: SetFlags) => BulkOptions = () => ({})): Command {
-  const command = jobs.command(`${name} [ids...]`).description(`${description}; by ids or by a filter`)
-  return addFilterOptions(command, 'at most so many of the filter, up to 100,000')
+  const command = jobs.command(`${name} [ids...]`).description(`${description}; by ids, by a query or by a filter`)
+  return addTargetOptions(command, 'at most so many of the query or filter, up to 100,000')
     .option('--dry-run', 'only count what the verb would be tried on, by state')
-    .option('-y, --yes', 'do not ask before a filter is carried out')
+    .option('-y, --yes', 'do not ask before a query or filter is carried out')
     .action((ids: string[], flags: SetFlags) => run(name, ids, flags, () => options(flags), command))
 }
 
@@ -76,7 +79,7 @@ async function run(name: BulkVerb, ids: string[], flags: SetFlags, options: () =
   const target = targetOf(ids, flags, name)
   const ask = !('ids' in target) && !flags.yes && !flags.dryRun
   if (ask) checkAsker(`jobs ${name}`)
-  const all: BulkOptions = { ...options(), by: 'cli', ...(flags.limit === undefined ? {} : { limit: flags.limit }) }
+  const all: BulkOptions = { ...options(), by: 'cli', undoable: true, ...(flags.limit === undefined ? {} : { limit: flags.limit }) }
   await withTrunkline(command, async (trunkline) => {
     const json = wantsJson(command)
     if (flags.dryRun) return printCounts(await trunkline.bulk(name, target, { ...all, dryRun: true }), json)
@@ -119,6 +122,16 @@ async function carryOut(trunkline: Trunkline, name: BulkVerb, target: BulkTarget
   })
   if (shown) process.stderr.write('\r\x1b[K')
   return report
+}
+
+/** A job that has moved on since makes the exit code 1, as one that refuses does. */
+async function undo(bulkId: string, _flags: object, command: Command): Promise<void> {
+  await withTrunkline(command, async (trunkline) => {
+    const report = await trunkline.undoBulk(bulkId, { by: 'cli', signal: interruption() })
+    if (wantsJson(command)) printJson(report)
+    else for (const line of summaryLines('undo', report, true)) console.log(plain(line))
+    if (report.accepted < report.total) process.exitCode = 1
+  })
 }
 
 function printReport(name: BulkVerb, report: BulkReport, byId: boolean): void {

@@ -396,9 +396,11 @@ test('nobody finds what is not theirs', async () => {
 })
 
 test('a verb takes a query for many jobs', async () => {
-  const report = await trunkline.bulk('cancel', { q: 'state:due queue:mail' }, { dryRun: true })
+  const report = await trunkline.bulk('cancel', { search: { q: 'state:due queue:mail' } }, { dryRun: true })
   expect(report.ids).toEqual(wanted('state:due queue:mail'))
-  await expect(trunkline.bulk('cancel', { q: '  ' }, { dryRun: true })).rejects.toMatchObject({ code: 'invalid_option', field: 'filter' })
+  for (const search of [{ q: '  ' }, { status: [] }, {}]) {
+    await expect(trunkline.bulk('cancel', { search }, { dryRun: true })).rejects.toMatchObject({ code: 'invalid_option', field: 'filter' })
+  }
 })
 
 describe('what would read all of the history is refused', () => {

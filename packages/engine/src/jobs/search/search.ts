@@ -27,8 +27,8 @@ export const searchOrders = ['createdAt', 'startedAt', 'finishedAt', 'duration',
 /** One of {@link searchOrders}. */
 export type SearchOrder = (typeof searchOrders)[number]
 
-/** Options of `search`: all conditions hold together. */
-export interface SearchOptions {
+/** Which jobs a search means: all conditions hold together. */
+export interface SearchConditions {
   /** A query of the query language, such as `state:failed task:backup_* age:<24h`. Default: every job. */
   q?: string
   /** Free text: a job id, or a part of a task's name. */
@@ -48,6 +48,10 @@ export interface SearchOptions {
   maxDuration?: number
   minPriority?: number
   maxPriority?: number
+}
+
+/** Options of `search`. */
+export interface SearchOptions extends SearchConditions {
   /** Default `createdAt`. In another order jobs without the value are left out. */
   sortBy?: SearchOrder
   /** Default `desc`. */
@@ -76,7 +80,7 @@ export interface SearchPage {
   readonly complete: boolean
 }
 
-const optionNames = [
+const conditionNames = [
   'q',
   'search',
   'status',
@@ -89,14 +93,8 @@ const optionNames = [
   'maxDuration',
   'minPriority',
   'maxPriority',
-  'sortBy',
-  'sortOrder',
-  'offset',
-  'limit',
-  'cursor',
-  'within',
-  'budgetMs',
 ]
+const optionNames = [...conditionNames, 'sortBy', 'sortOrder', 'offset', 'limit', 'cursor', 'within', 'budgetMs']
 
 /** Exact totals end here. */
 const countTo = 10_000
@@ -167,6 +165,16 @@ export function searchQuery(options: SearchOptions): Query {
     ...between('priority', priority(options.minPriority, 'minPriority'), priority(options.maxPriority, 'maxPriority')),
   ]
   return parts.length === 1 ? (parts[0] as Query) : { op: 'and', parts }
+}
+
+/**
+ * Do these conditions say anything? Without one every job would be meant.
+ * @throws as {@link searchQuery}
+ */
+export function checkSearch(conditions: SearchConditions): boolean {
+  checkKeys(conditions, conditionNames, 'a bulk search')
+  const query = searchQuery(conditions)
+  return query.op !== 'and' || query.parts.length > 0
 }
 
 interface Page {
