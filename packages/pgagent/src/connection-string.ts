@@ -9,11 +9,11 @@ const encrypted: Record<string, ClientConfig['ssl']> = {
 /** `name=value` pairs as libpq reads them: values in single quotes may have spaces, a backslash takes the next character as it is. */
 function pairs(text: string): Map<string, string> {
   const found = new Map<string, string>()
-  const pair = /\s*([a-z_]+)\s*=\s*(?:'((?:[^'\\]|\\[^])*)'|((?:[^\s'\\]|\\[^])*))(?=\s|$)/y
+  const pair = /\s*([a-z_]+)\s*=\s*(?:'((?:[^'\\]|\\[\s\S])*)'|((?:[^\s'\\]|\\[\s\S])*))(?=\s|$)/y
   while (pair.lastIndex < text.trimEnd().length) {
     const match = pair.exec(text)
     if (!match) throw new Error('the connection string is neither a URI nor a list of name=value')
-    found.set(match[1] as string, (match[2] ?? match[3] ?? '').replace(/\\([^])/g, '$1'))
+    found.set(match[1] as string, (match[2] ?? match[3] ?? '').replace(/\\([\s\S])/g, '$1'))
   }
   return found
 }

@@ -98,13 +98,13 @@ async function logged(id: number): Promise<Logged[]> {
   return runs as Logged[]
 }
 
-/** A null output of a record that succeeded was too long to be kept: its text is not compared. */
+/** A null in a record was too long to be kept, or differs from run to run: it is not compared. */
 const comparable = (runs: Logged[], like: Logged[]) =>
   runs.map((run, i) => ({
     status: run.status,
     steps: run.steps.map((s, k) => ({
       status: s.status,
-      result: s.result,
+      result: like[i]?.steps[k]?.result === null ? null : s.result,
       output: like[i]?.steps[k]?.output === null ? null : normalised(s.output),
     })),
   }))

@@ -47,9 +47,9 @@ function localConfig(settings: RunSettings, dbname: string): pg.ClientConfig {
   const server = new URL(urls[preferred] as string)
   const { user, password = '' } = settings.stepUser
   server.username = encodeURIComponent(user)
-  server.password = ''
+  server.password = encodeURIComponent(password)
   server.pathname = `/${encodeURIComponent(dbname)}`
-  return { connectionString: server.href, password: () => password }
+  return { connectionString: server.href }
 }
 
 function perform(settings: RunSettings, job: ClaimedJob, step: Step): Promise<StepOutcome> {
