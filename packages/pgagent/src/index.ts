@@ -1,3 +1,4 @@
+export { type Agent, type AgentEvent, type AgentOptions, createAgent } from './agent.ts'
 export { type Installed, installSchema } from './install.ts'
 export { daysIn, type PgAgentCalendar, type PgAgentException } from './schedule/calendar.ts'
 export { LegacyScheduleError, legacyNextRun } from './schedule/legacy.ts'

@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { constants, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { StepOutcome } from './sql-step.ts'
+
+/** A script of a step, and its bounds. */
+export interface BatchStep {
+  jobId: number
+  stepId: number
+  code: string
+  /** Default: that of the operating system's environment. */
+  tempDirectory?: string | undefined
+  /** The whole process group is killed then. Default: none. */
+  timeoutMs?: number | undefined
+  /** Of each of the two outputs; the rest is read and dropped. */
+  maxOutputBytes: number
+}
+
+/** Collects at most `max` bytes, and reads on. */
+function collect(stream: Readable, max: number): () => string {
+  const chunks: Buffer[] = []
+  let size = 0
+  stream.on('data', (chunk: Buffer) => {
+    if (size < max) chunks.push(chunk.subarray(0, max - size))
+    size += chunk.length
+  })
+  // a text of PostgreSQL holds neither broken UTF-8 nor NUL
+  return () => Buffer.concat(chunks).toString('utf8').replaceAll('\0', '')
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // it has ended
+  }
+}
+
+async function runScript(script: string, step: BatchStep): Promise<StepOutcome> {
+  const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'pipe'], argv0: 'sh' })
+  const stdout = collect(child.stdout, step.maxOutputBytes)
+  const stderr = collect(child.stderr, step.maxOutputBytes)
+  let late = false
+  const end = () => {
+    late = true
+    killGroup(child.pid)
+  }
+  const timer = step.timeoutMs === undefined ? undefined : setTimeout(end, step.timeoutMs)
+  try {
+    const status = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', (code, signal) => resolve(code ?? (signal ? 128 + constants.signals[signal] : -1)))
+    })
+    const errors = stderr() + (late ? `stopped after ${step.timeoutMs} ms\n` : '')
+    const output = errors ? `${stdout()}\nScript Error: \n${errors}\n` : stdout()
+    return { ok: status === 0 && !late, result: status, output }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Runs a script as pgAgent does: a file of its own in the temporary directory, started by `sh -c`, so that a shebang counts and
+ * `sh` reads it otherwise. The step lasts until both outputs are closed. Never throws: what fails is in the outcome.
+ */
+export async function runBatchStep(step: BatchStep): Promise<StepOutcome> {
+  let directory: string | undefined
+  try {
+    directory = await mkdtemp(join(step.tempDirectory ?? tmpdir(), `pga_${step.jobId}_${step.stepId}_`))
+    const script = join(directory, `${step.jobId}_${step.stepId}.scr`)
+    await writeFile(script, step.code.replaceAll('\r\n', '\n'), { mode: 0o700 })
+    return await runScript(script, step)
+  } catch (error) {
+    return { ok: false, result: -1, output: `The script could not be started: ${(error as Error).message}` }
+  } finally {
+    if (directory) await rm(directory, { recursive: true, force: true }).catch(() => {})
+  }
+}
