@@ -14,9 +14,8 @@ const alone = [
   'packages/engine/src/postgres/pooler.test.ts',
 ]
 
-// npm run test:matrix runs all of the engine again on the other version and through the pooler; npm test what can differ there
+// npm run test:matrix runs all of the engine again on the oldest version
 const whole = process.env.TRUNKLINE_TEST_MATRIX !== undefined
-const again = whole ? 'packages/engine/src/jobs/**/*.test.ts' : 'packages/engine/src/jobs/{claim,enqueue,keys,recover,verbs,why}.test.ts'
 
 export default defineConfig({
   test: {
@@ -32,14 +31,12 @@ export default defineConfig({
           ...test,
           name: 'postgresql 15',
           include: [
-            again,
-            'packages/engine/src/jobs/plans.test.ts',
+            'packages/engine/src/{feed,flows,jobs,keeper}/*.test.ts',
             'packages/engine/src/jobs/search/*.test.ts',
-            'packages/engine/src/keeper/retention.test.ts',
-            'packages/engine/src/worker/worker.test.ts',
-            'packages/engine/src/postgres/migrate.test.ts',
+            'packages/engine/src/worker/{worker,batch,life,own-transaction}.test.ts',
+            'packages/engine/src/postgres/{listen,migrate}.test.ts',
             'packages/tasks/src/backup.test.ts',
-            ...(whole ? ['packages/engine/src/{feed,keeper,worker,flows}/*.test.ts'] : []),
+            ...(whole ? ['packages/engine/src/**/*.test.ts'] : []),
           ],
         },
       },
@@ -51,8 +48,8 @@ export default defineConfig({
               test: {
                 ...test,
                 name: 'pgbouncer',
-                include: ['packages/engine/src/worker/worker.test.ts', again],
-                exclude: ['packages/engine/src/jobs/plans.test.ts', 'packages/engine/src/jobs/search/search-plans.test.ts'],
+                include: ['packages/engine/src/worker/worker.test.ts', 'packages/engine/src/{flows,jobs}/*.test.ts'],
+                exclude: ['packages/engine/src/jobs/plans.test.ts'],
               },
             },
           ]

@@ -92,57 +92,6 @@ create table trunkline.origin (
   slot_at timestamptz
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
-create or replace view trunkline.jobs as
-select j.id, t.name as task, q.name as queue,
-  case when o.id is not null then case o.status when 2 then 'completed' when 3 then 'failed' else 'cancelled' end
-    when l.id is not null then 'running' else 'pending' end as state,
-  case when o.id is not null then case o.status when 2 then null when 3 then coalesce(o.error ->> 'reason', 'attempts_used') when 5 then 'replaced' else 'cancelled' end
-    when l.id is not null then null
-    when s.id is not null then case s.why when 1 then 'retrying' else 'scheduled' end
-    when q.paused_at is not null and (q.paused_until is null or q.paused_until > now()) then 'paused'
-    else 'due' end as reason,
-  (-coalesce(m.priority, j.priority))::int as priority,
-  case when o.id is not null then o.attempt + case when o.started_at is null then 0 else 1 end
-    when l.id is not null then l.attempt + 1
-    else coalesce((select max(a.attempt) + 1 from trunkline.attempt a where a.id = j.id), 0) end as attempt,
-  j.max_attempts::int as max_attempts,
-  p.current as progress_current, p.total as progress_total, p.unit as progress_unit, p.stage as progress_stage,
-  case when p.total > 0 then least(100, greatest(0, floor(100 * p.current / p.total)))::int end as progress_percent,
-  coalesce(g.tags, j.tags, '{}') as tags, j.key, j.rerun_of,
-  j.created_at, j.created_by,
-  coalesce(s.run_at, j.run_at, j.created_at) as run_at,
-  coalesce(o.started_at, l.at) as started_at,
-  o.finished_at,
-  (extract(epoch from coalesce(o.started_at, l.at) - coalesce(j.run_at, j.created_at)) * 1000)::bigint as wait_ms,
-  (extract(epoch from coalesce(o.finished_at, case when l.id is not null then now() end) - coalesce(o.started_at, l.at)) * 1000)::bigint as duration_ms,
-  coalesce(o.worker_id, l.worker_id) as worker_id,
-  l.id as lease_id,
-  coalesce(o.error, case when o.id is null then (select a.error from trunkline.attempt a where a.id = j.id order by a.attempt desc limit 1) end) as error,
-  p.outcome as outcome,
-  j.timeout_ms, j.payload, o.result, x.schedule_id, x.template_id
-from trunkline.job j
-join trunkline.task t on t.id = j.task_id
-left join trunkline.moved m on m.id = j.id
-join trunkline.queue q on q.id = coalesce(m.queue_id, j.queue_id)
-left join trunkline.retagged g on g.id = j.id
-left join trunkline.outcome o on o.id = j.id
-left join lateral (
-  select e.id, e.worker_id, e.at, e.attempts[array_position(e.ids, j.id)] as attempt from trunkline.lease e where o.id is null and e.ids @> array[j.id] limit 1
-) l on true
-left join trunkline.scheduled s on s.id = j.id and o.id is null
-left join trunkline.progress p on p.job_id = j.id
-left join trunkline.origin x on x.job_id = j.id
-where not exists (select from trunkline.hidden h where h.id = j.id)
-union all
--- debounced: the job is accepted, but its payload may still be replaced
-select d.id, t.name, q.name, 'pending', 'scheduled', (-d.priority)::int, 0, d.max_attempts::int, null, null, null, null, null,
-  coalesce(d.tags, '{}'), d.key, null, d.created_at, d.created_by, d.run_at, null, null, null, null, null, null, null, null,
-  d.timeout_ms, d.payload, null, x.schedule_id, x.template_id
-from trunkline.debounce d
-join trunkline.task t on t.id = d.task_id
-join trunkline.queue q on q.id = d.queue_id
-left join trunkline.origin x on x.job_id = d.id;
-
 -- Why a job is not running, or how it ended, and which slot of which schedule it is for.
 alter function trunkline.why(bigint) rename to why_of_job;
 create function trunkline.why(job bigint) returns jsonb language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $f$

@@ -263,7 +263,7 @@ begin
   end loop;
 end $f$;
 
--- As before, with the state blocked, the flow and what a job depends on.
+-- As before, with the state blocked, where a job came from, its flow and what it depends on.
 create or replace view trunkline.jobs as
 select j.id, t.name as task, q.name as queue,
   case when o.id is not null then case o.status when 2 then 'completed' when 3 then 'failed' else 'cancelled' end

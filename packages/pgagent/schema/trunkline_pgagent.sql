@@ -21,6 +21,12 @@ create or replace function trunkline_pgagent.timezone_of(jobid int) returns text
   select coalesce((select s.timezone from trunkline_pgagent.job_setting s where s.jobid = timezone_of.jobid), current_setting('TimeZone'))
 $$;
 
+-- The flags of a field, or null where it chooses nothing and means every one: an array with two dimensions has no element that could
+-- be true, as for the original.
+create or replace function trunkline_pgagent.chosen(flags boolean[]) returns boolean[] language sql immutable as $$
+  select case when array_ndims(flags) = 1 and array_position(flags, true) is not null then flags end
+$$;
+
 -- The first minute after "after" that all fields select and no exception takes away. With chosen hours a time that does not exist is
 -- shifted by the gap and one that occurs twice means the second; with an empty or full hour field the schedule runs in every real hour.
 -- Its twin is next-run.ts; a test compares both.
@@ -39,16 +45,8 @@ declare
   l timestamp;
 begin
   if starts is null or ends < after then return null; end if;
-  -- an array with two dimensions has no element that could be true, as for the original
-  if array_ndims(minutes) > 1 then minutes := '{}'; end if;
-  if array_ndims(hours) > 1 then hours := '{}'; end if;
-  if array_ndims(weekdays) > 1 then weekdays := '{}'; end if;
-  if array_ndims(monthdays) > 1 then monthdays := '{}'; end if;
-  if array_ndims(months) > 1 then months := '{}'; end if;
-  if array_position(minutes, true) is null then minutes := null; end if;
-  if array_position(weekdays, true) is null then weekdays := null; end if;
-  if array_position(monthdays, true) is null then monthdays := null; end if;
-  if array_position(months, true) is null then months := null; end if;
+  minutes := trunkline_pgagent.chosen(minutes); hours := trunkline_pgagent.chosen(hours); weekdays := trunkline_pgagent.chosen(weekdays);
+  monthdays := trunkline_pgagent.chosen(monthdays); months := trunkline_pgagent.chosen(months);
   every_hour := coalesce(cardinality(array_positions(hours, true)), 0) in (0, 24);
   times := array(
     select make_interval(hours => h, mins => m) from generate_series(0, 23) h, generate_series(0, 59) m
@@ -116,16 +114,8 @@ declare
   x pgagent.pga_exception;
 begin
   if starts is null or ends < after then return null; end if;
-  if array_ndims(minutes) > 1 then minutes := '{}'; end if;
-  if array_ndims(hours) > 1 then hours := '{}'; end if;
-  if array_ndims(weekdays) > 1 then weekdays := '{}'; end if;
-  if array_ndims(monthdays) > 1 then monthdays := '{}'; end if;
-  if array_ndims(months) > 1 then months := '{}'; end if;
-  if array_position(minutes, true) is null then minutes := null; end if;
-  if array_position(hours, true) is null then hours := null; end if;
-  if array_position(weekdays, true) is null then weekdays := null; end if;
-  if array_position(monthdays, true) is null then monthdays := null; end if;
-  if array_position(months, true) is null then months := null; end if;
+  minutes := trunkline_pgagent.chosen(minutes); hours := trunkline_pgagent.chosen(hours); weekdays := trunkline_pgagent.chosen(weekdays);
+  monthdays := trunkline_pgagent.chosen(monthdays); months := trunkline_pgagent.chosen(months);
 
   for turn in 1 .. 200000 loop
     y := extract(year from run_after); mo := extract(month from run_after); d := extract(day from run_after);

@@ -112,19 +112,23 @@ export const enqueued = job.extend({ made: z.enum(['new', 'existing', 'replaced'
 /** `?includeData=true` adds payload and result. */
 export const includeData = z.strictObject({ includeData: flag.default(false) })
 
-/** `GET /jobs`. */
-export const jobQuery = z.strictObject({
+const conditions = {
   state: z.enum(jobStates).optional(),
   reason: z.enum([...pendingReasons, ...endReasons]).optional(),
   task: name.optional(),
   queue: name.optional(),
-  tags: repeated(text(limits.tagLength, 1)).optional(),
   createdAfter: time.optional(),
   createdBefore: time.optional(),
   fingerprint: z
     .string()
     .regex(/^[0-9a-f]{16}$/, '16 hexadecimal digits')
     .optional(),
+}
+
+/** `GET /jobs`. */
+export const jobQuery = z.strictObject({
+  ...conditions,
+  tags: repeated(text(limits.tagLength, 1)).optional(),
   cursor: decimalId.optional(),
   limit: limit(),
   includeData: flag.default(false),
@@ -262,17 +266,8 @@ export const jobChanges = z
   .meta({ id: 'JobChanges' })
 
 const listConditions = {
-  state: z.enum(jobStates).optional(),
-  reason: z.enum([...pendingReasons, ...endReasons]).optional(),
-  task: name.optional(),
-  queue: name.optional(),
+  ...conditions,
   args: z.record(text(200, 1), z.union([text(1000), z.number(), z.boolean()])).optional(),
-  createdAfter: time.optional(),
-  createdBefore: time.optional(),
-  fingerprint: z
-    .string()
-    .regex(/^[0-9a-f]{16}$/, '16 hexadecimal digits')
-    .optional(),
 }
 const searchConditions = {
   q: z.string().max(8192).optional().meta({ description: 'A query, such as state:failed task:backup_* age:<24h -tag:test' }),
@@ -290,8 +285,7 @@ const searchConditions = {
   minPriority: priority.optional(),
   maxPriority: priority.optional(),
 }
-const has = (filter: object, conditions: object) =>
-  Object.entries(filter).some(([key, value]) => value !== undefined && Object.hasOwn(conditions, key))
+const has = (filter: object, of: object) => Object.entries(filter).some(([key, value]) => value !== undefined && Object.hasOwn(of, key))
 
 /** Does a filter speak as `GET /jobs/search` does? */
 export const isSearch = (filter: object): boolean => has(filter, searchConditions)

@@ -4,9 +4,8 @@ import { type Database, type Queryable, withinTransaction } from '../postgres/da
 import { statement } from '../postgres/statement.ts'
 import { getFlow } from './show.ts'
 
-const blockAgainStatement = statement(import.meta.url, 'block-again.sql')
 const openJobsStatement = statement(import.meta.url, 'open-jobs.sql')
-const rootsToRetryStatement = statement(import.meta.url, 'roots-to-retry.sql')
+const endedBadlyStatement = statement(import.meta.url, 'ended-badly.sql')
 
 /** So many jobs in one statement, newest first: their parents free none of them meanwhile. */
 const atOnce = 1000
@@ -48,15 +47,14 @@ export async function retryFlow(database: Database, id: string): Promise<FlowCha
   await getFlow(database, id)
   const work = async (tx: Queryable) => {
     const inside = withinTransaction(database, tx)
-    const waiting = await inside.run<{ id: string }>(blockAgainStatement, [id])
-    const roots = await inside.run<{ id: string }>(rootsToRetryStatement, [id])
-    let changed = waiting.length
-    let others = 0
-    for (let from = 0; from < roots.length; from += atOnce) {
-      const part = roots.slice(from, from + atOnce).map((row) => row.id)
-      for (const answer of await retryMany(inside, part)) answer.ok ? changed++ : others++
-    }
-    return { changed, others }
+    const rows = await inside.run<{ id: string }>(endedBadlyStatement, [id])
+    // in one call: a job waits for parents that are retried with it
+    const answers = await retryMany(
+      inside,
+      rows.map((row) => row.id),
+    )
+    const changed = answers.filter((answer) => answer.ok).length
+    return { changed, others: answers.length - changed }
   }
   return await database.transaction(work, 'walk')
 }

@@ -146,6 +146,29 @@ describe('a flow', () => {
     expect(ran).toEqual(['a', 'b', 'c'])
   })
 
+  test('comes back in its order by any way: a bulk retry, the undo of a bulk cancellation or change', async () => {
+    const { node, ran, work, statesOf } = scene()
+    const flow = await trunkline.flows.add({ jobs: [node('a'), node('b', ['a']), node('c', [{ name: 'b', onFailure: 'run' }])] })
+    const ids = Object.values(flow.jobs).map((job) => job.id)
+    const waiting = { a: 'pending', b: 'blocked', c: 'blocked' }
+    const moved = await trunkline.bulk('update', { ids }, { changes: { priority: 9, queue: 'elsewhere' }, undoable: true })
+    expect(moved.accepted).toBe(3)
+    expect(await trunkline.undoBulk(moved.bulkId as string)).toMatchObject({ accepted: 3, skipped: 0 })
+    for (const id of ids) expect(await trunkline.get(id)).toMatchObject({ priority: 0, queue: expect.stringContaining('flow-') })
+    const cancelled = await trunkline.bulk('cancel', { ids }, { undoable: true })
+    expect(Object.values(await statesOf(flow))).toEqual(Array(3).fill('cancelled'))
+    expect(await trunkline.undoBulk(cancelled.bulkId as string)).toMatchObject({ accepted: 3, skipped: 0 })
+    expect(await statesOf(flow)).toEqual(waiting)
+    await trunkline.bulk('cancel', { ids })
+    expect(await trunkline.bulk('retry', { ids: ids.toReversed() })).toMatchObject({ accepted: 3 })
+    expect(await statesOf(flow)).toEqual(waiting)
+    const worker = await work()
+    await settled(flow.id)
+    await worker.stop()
+    expect(ran).toEqual(['a', 'b', 'c'])
+    expect(await trunkline.reconcile()).toEqual([])
+  })
+
   test('lets its blocked jobs be changed and deleted, and refuses what makes no sense', async () => {
     const { node, statesOf } = scene()
     const flow = await trunkline.flows.add({ jobs: [node('a'), node('b', ['a']), node('c', ['b'])] })

@@ -15,5 +15,5 @@ with t as materialized (select * from trunkline.take_out($1)),
     select pg_current_xact_id(), nextval('trunkline.feed_no'), case when $3::boolean then 'deleted' else 'cancelled' end,
       jsonb_build_object('n', count(*), 'ids', case when count(*) <= 100 then jsonb_agg(id) end)
     from (select id from oc union select id from hd) z having count(*) > 0)
-select id::text, place was, case when place in ('ready', 'scheduled', 'debounce') then to_jsonb(t) || jsonb_build_object('at', now()) end before,
+select id::text, place was, case when place in ('ready', 'scheduled', 'debounce', 'blocked') then to_jsonb(t) || jsonb_build_object('at', now()) end before,
   (select pg_notify('trunkline', 'c') where not $3::boolean and exists (select from t where place = 'running')) told from t

@@ -19,8 +19,13 @@ with i as materialized (select distinct u id from unnest($1::bigint[]) u),
     select id, attempt, case when status = 4 then 14 when error ->> 'reason' = 'crash_limit' then 12 else 11 end, worker_id, started_at, finished_at, error
     from o where started_at is not null),
   e as (update trunkline.attempt set kind = kind + 10 where id = any(array(select id from o)) and kind < 10),
-  -- one whose parents have not ended waits for them again; a parent that ends beside us is looked for later
-  dp as materialized (select y.child, y.parent from trunkline.dependency y where y.child = any(array(select id from o)) and y.open),
+  -- one that never began waits again for parents that have not ended, and for those that are retried with it; a parent that ends beside
+  -- us is looked for later. Parents that ended badly and are left alone do not hold it: that was for whoever retries it to know
+  dp as materialized (
+    select y.child, y.parent, y.open from trunkline.dependency y left join trunkline.outcome p on p.id = y.parent
+    where y.child = any(array(select id from o where started_at is null)) and (p.id is null or (p.status <> 2 and y.parent = any($1::bigint[])))),
+  ro as (update trunkline.dependency y set open = true from dp
+    where y.child = any(array(select child from dp where not open)) and y.child = dp.child and y.parent = dp.parent and not dp.open),
   bl as (insert into trunkline.blocked(id, queue_id, priority, parents_left)
     select ok.id, ok.q, ok.p, n from ok join (select child, count(*) n from dp group by 1) d on d.child = ok.id),
   la as (insert into trunkline.late(parent, child) select parent, child from dp),

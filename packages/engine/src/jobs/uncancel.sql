@@ -1,5 +1,5 @@
--- Puts jobs whose cancellation is undone back where they waited, with the attempts and the time that they had. Run after
--- lock-for-retry, in its transaction. Only the cancellation that is undone: `at` is its time, and no other outcome has it.
+-- Puts jobs whose cancellation is undone back where they waited, with the attempts and the time that they had; those that waited for
+-- others do so again, for every parent that has not completed. Run after lock-for-retry, in its transaction. Only the cancellation that is undone: `at` is its time, and no other outcome has it.
 -- Answers restored, or why not: gone, a state, key_taken (an unfinished job holds its key), expiring (retention takes it).
 -- $1 jobs jsonb [{id, queue_id, lane, own_lane, attempt, run_at, why, at}]
 with i as materialized (
@@ -15,10 +15,20 @@ with i as materialized (
   mine as materialized (select *, not gone and status = 4 and started_at is null and finished_at = at ours from c),
   o as (delete from trunkline.outcome where id = any(array(select id from mine where ours and not closing and not taken and not twin)) and status = 4 returning id),
   ok as materialized (select m.*, coalesce(m.run_at > now(), false) later from o join mine m on m.id = o.id),
-  s as (insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt, why) select id, run_at, queue_id, lane, attempt, why from ok where later),
+  dp as materialized (
+    select y.child, y.parent, y.open from trunkline.dependency y left join trunkline.outcome p on p.id = y.parent
+    where y.child = any(array(select id from ok)) and p.status is distinct from 2
+      and not (y.policy = 1 and p.id is not null and y.parent <> all(array(select id from ok)))),
+  ro as (update trunkline.dependency y set open = true from dp
+    where y.child = any(array(select child from dp where not open)) and y.child = dp.child and y.parent = dp.parent and not dp.open),
+  bl as (insert into trunkline.blocked(id, queue_id, priority, run_at, parents_left)
+    select ok.id, ok.queue_id, ok.lane, ok.run_at, n from ok join (select child, count(*) n from dp group by 1) d on d.child = ok.id),
+  la as (insert into trunkline.late(parent, child) select parent, child from dp),
+  free as materialized (select * from ok where id not in (select child from dp)),
+  s as (insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt, why) select id, run_at, queue_id, lane, attempt, why from free where later),
   r as (insert into trunkline.ready(queue_id, priority, seq, attempt, n, ids)
     select queue_id, lane, case when attempt = 0 then min(id) else nextval('trunkline.id') end, attempt, count(*), array_agg(id order by id)
-    from (select *, (row_number() over (partition by queue_id, lane, attempt order by id) - 1) / 100 b from ok where not later) z
+    from (select *, (row_number() over (partition by queue_id, lane, attempt order by id) - 1) / 100 b from free where not later) z
     group by queue_id, lane, attempt, b
     on conflict (queue_id, priority, seq) do update set ids = excluded.ids || trunkline.ready.ids, n = excluded.n + trunkline.ready.n),
   -- its time is set as well: the sweep of free keys trusts no row that is younger than its look
@@ -35,5 +45,5 @@ select m.id::text, case
     when m.ours then 'key_taken'
     when m.status = 4 then 'changed'
     else (select v.state from trunkline.jobs v where v.id = m.id) end was,
-  (select pg_notify('trunkline', 'w') where exists (select from ok where not later)) woken
+  (select pg_notify('trunkline', 'w') where exists (select from free where not later)) woken
 from mine m

@@ -70,7 +70,7 @@ interface Taken {
   why: number
 }
 
-const waiting = new Set(['ready', 'scheduled', 'debounce'])
+const waiting = new Set(['ready', 'scheduled', 'debounce', 'blocked'])
 
 /** Is a job still as the update left it? */
 function isAsLeft({ place, queue_id, own_lane, run_at }: Taken, { queueId, priority, runAt }: CheckedChanges): boolean {
@@ -91,6 +91,7 @@ function placeOf(taken: Taken, before: KeptOfUpdate | null, { queueId, priority,
     due: before && runAt !== null ? before.run_at : timed,
     why: before && runAt !== null ? before.why : taken.why,
     moved: before !== null && (queueId !== null || priority !== null),
+    blocked: place === 'blocked',
   }
 }
 

@@ -14,7 +14,7 @@ const horizon = 146_097
  * @param after an instant in ms; the minute it lies in is over
  * @param zone an IANA name
  * @returns an instant in ms, or null when there is none
- * @throws RangeError for an unknown zone
+ * @throws `invalid_option` for an unknown zone
  * @example nextRun({ ...everyDay, hours: [2], minutes: [30] }, Date.now(), 'Europe/Berlin')
  */
 export function nextRun(calendar: PgAgentCalendar, after: number, zone: string): number | null {
