@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { testDatabase } from '../../../../test/support/database.ts'
+import { testDatabase, until } from '../../../../test/support/database.ts'
 import { defineTask } from './define-task.ts'
 
 const db = await testDatabase()
@@ -55,6 +55,21 @@ describe('one job', () => {
     await client.query('commit')
     expect((await trunkline.get(there.id)).state).toBe('pending')
     await expect(trunkline.get(gone.id)).rejects.toMatchObject({ code: 'job_not_found' })
+  })
+
+  test('of a new task that somebody publishes at the same moment is made all the same', async () => {
+    const twin = defineTask('published.by.two', { run: () => {} })
+    const other = await db.client()
+    await other.query('begin')
+    // what the other process writes, uncommitted while ours begins
+    await other.query(`insert into trunkline.task(name, queue, priority, max_attempts) values ('published.by.two', 'default', 0, 5)`)
+    const job = trunkline.enqueue(twin, {})
+    await until(
+      async () => (await db.rows(`select from pg_locks where not granted and locktype = 'transactionid'`)).length > 0,
+      'ours to wait',
+    )
+    await other.query('commit')
+    expect(await (await job).get()).toMatchObject({ task: 'published.by.two', state: 'pending' })
   })
 
   test('concurrent adds get an id each', async () => {

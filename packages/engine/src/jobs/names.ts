@@ -69,7 +69,7 @@ export function createNames(database: Database): Names {
     async publish(task) {
       const known = published.get(task)
       if (known) return known
-      const [row] = await database.run<{ id: number }>(publish, [
+      const values = [
         task.name,
         task.queue,
         task.priority,
@@ -78,7 +78,10 @@ export function createNames(database: Database): Names {
         task.description,
         task.inputSchema === null ? null : JSON.stringify(task.inputSchema),
         task.searchable.length > 0 ? [...task.searchable] : null,
-      ])
+      ]
+      const ask = async () => (await database.run<{ id: number }>(publish, values))[0]
+      // no row: somebody published the very same beside us, and committed after our statement had begun to look; the next one sees it
+      const row = (await ask()) ?? (await ask())
       const made: KnownTask = {
         id: (row as { id: number }).id,
         name: task.name,
