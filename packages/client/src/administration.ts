@@ -6,8 +6,10 @@ import type {
   LoginBody,
   MeAnswer,
   NewPasswordBody,
+  NewQueueLimitsBody,
   PauseBody,
   QueueAnswer,
+  QueueLimitsAnswer,
   QueueListAnswer,
   StartWorkersBody,
   SystemAnswer,
@@ -34,6 +36,10 @@ export interface Queues {
   get(queue: string): Promise<QueueAnswer>
   pause(queue: string, body?: PauseBody): Promise<QueueAnswer>
   resume(queue: string): Promise<QueueAnswer>
+  /** Its limits, how they stand, and the keys that jobs have or wait for. */
+  limits(queue: string): Promise<QueueLimitsAnswer>
+  /** What is left out stays, null takes a limit away. */
+  setLimits(queue: string, limits: NewQueueLimitsBody): Promise<QueueLimitsAnswer>
 }
 
 /** Routes below `/workers`. */
@@ -72,6 +78,8 @@ export function createAdministration({ request }: Http): { auth: Auth; queues: Q
       get: (queue) => request('GET', named('queues', queue)),
       pause: (queue, body = {}) => request('POST', named('queues', queue, '/pause'), { body }),
       resume: (queue) => request('POST', named('queues', queue, '/resume')),
+      limits: (queue) => request('GET', named('queues', queue, '/limits')),
+      setLimits: (queue, body) => request('PUT', named('queues', queue, '/limits'), { body }),
     },
     workers: {
       list: (query) => request('GET', '/workers', { query: { ...query } }),

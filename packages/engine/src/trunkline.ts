@@ -13,6 +13,7 @@ import { addToFlow, makeFlow, type NewFlow, type StoredFlow, storeDependents } f
 import { cancelFlow, type FlowChange, retryFlow } from './flows/change.ts'
 import { edgesOn } from './flows/read-flow.ts'
 import { type FlowNode, type FlowView, flowNodes, getFlow, listFlows, tasksOfFlow } from './flows/show.ts'
+import { type GateView, getLimits, listGates, listLimits, type QueueLimits, type QueueLimitsView, setLimits } from './gates/limits.ts'
 import { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulk } from './jobs/bulk.ts'
 import { type BulkResults, bulkResults } from './jobs/bulk-results.ts'
 import {
@@ -163,6 +164,7 @@ export interface TransactionVerbs {
   retryFlow(id: string): Promise<FlowChange>
   pause(queue: string, options?: PauseOptions): Promise<void>
   resume(queue: string): Promise<void>
+  setLimits(queue: string, limits: QueueLimits, options?: { by?: string }): Promise<void>
   startWorkers(options?: StartWorkersOptions): Promise<{ supervisor: string; wanted: number }>
   stopWorker(id: string): Promise<void>
   readonly schedules: Schedules
@@ -249,6 +251,19 @@ export interface Trunkline {
   pause(queue: string, options?: PauseOptions): Promise<void>
   /** @throws `unknown_queue` */
   resume(queue: string): Promise<void>
+  /**
+   * Sets limits of a queue: how many of its jobs run at once, in all and by key, and how many start in a time. What is left out stays,
+   * null takes a limit away. Jobs that run go on.
+   * @throws `unknown_queue`, `invalid_option`, `unknown_option`, `invalid_duration`
+   * @example await trunkline.setLimits('mail', { concurrency: 50, ratePerKey: { limit: 100, per: '1m' } })
+   */
+  setLimits(queue: string, limits: QueueLimits, options?: { by?: string }): Promise<void>
+  /** The limits of a queue, and how they stand. @throws `unknown_queue` */
+  limits(queue: string): Promise<QueueLimitsView>
+  /** All queues that have limits, or had jobs with keys of limits. */
+  listLimits(): Promise<QueueLimitsView[]>
+  /** Keys of a queue that jobs have or wait for, those with the most waiting jobs first. */
+  gates(queue: string, options?: { limit?: number }): Promise<GateView[]>
   /** What happened, from the numbered change feed: gap-free, resumable by cursor. @throws `invalid_cursor`, `cursor_expired` */
   changes(options?: ChangeOptions): Promise<ChangePage>
   /** When the feed stood at a cursor. @throws `invalid_cursor`, `cursor_expired` */
@@ -456,6 +471,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
       retryFlow: (id) => retryFlow(inside, id),
       pause: (queue, pauseOptions) => pauseQueue(inside, names, queue, pauseOptions),
       resume: (queue) => resumeQueue(inside, names, queue),
+      setLimits: (queue, limits, { by } = {}) => setLimits(inside, names, queue, limits, by ?? null),
       startWorkers: (startOptions) => startWorkers(inside, startOptions),
       stopWorker: (id) => stopWorker(inside, id),
       schedules: createSchedules(inside, names),
@@ -506,6 +522,10 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     queues: () => listQueues(database),
     pause: (queue, pauseOptions) => pauseQueue(database, names, queue, pauseOptions),
     resume: (queue) => resumeQueue(database, names, queue),
+    setLimits: (queue, limits, { by } = {}) => setLimits(database, names, queue, limits, by ?? null),
+    limits: (queue) => getLimits(database, names, queue),
+    listLimits: () => listLimits(database),
+    gates: (queue, { limit } = {}) => listGates(database, queue, limit),
     changes: (changeOptions) => readChanges(database, changeOptions),
     timeOf: (cursor) => timeOfCursor(database, cursor),
     follow: (followOptions) => followChanges(database, followOptions),

@@ -31,7 +31,7 @@ const mostEnded = 2000
 /** What ended within so many ms may not be committed yet. */
 const notYetMs = 2000
 
-const places = ['due', 'scheduled', 'blocked', 'running', 'completed', 'failed', 'cancelled'] as const
+const places = ['due', 'scheduled', 'held', 'blocked', 'running', 'completed', 'failed', 'cancelled'] as const
 const events = ['added', 'completed', 'failed', 'cancelled', 'failedTries', 'crashed'] as const
 
 /** Makes {@link Metrics}: what lies in the database is read when it is asked for. Memory, processor and event loop come with them. */

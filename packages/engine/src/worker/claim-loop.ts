@@ -26,6 +26,8 @@ export interface ClaimLoopOptions {
   workerId: () => number
   /** How many jobs to claim now; 0 = none yet. */
   wanted: () => number
+  /** How many jobs could begin at once. */
+  free: () => number
   /** May a crash suspect be taken now? One at a time. */
   suspectAllowed: () => boolean
   accept: (claim: Claim, suspect: boolean) => void
@@ -89,7 +91,7 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
   async function take(n: number, woken: boolean): Promise<boolean> {
     for (let i = 0; i < readers.length; i++) {
       const reader = readers[(next + i) % readers.length] as QueueReader
-      const got = await reader.take(n, options.suspectAllowed(), woken)
+      const got = await reader.take(n, options.free(), options.suspectAllowed(), woken)
       if (!got) continue
       next = (next + i + 1) % readers.length
       accept(
@@ -101,7 +103,10 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
     return false
   }
 
-  const pause = () => options.pollMs ?? idlePause(performance.now() - idleSince, options.listening())
+  function pause(): number {
+    const idle = options.pollMs ?? idlePause(performance.now() - idleSince, options.listening())
+    return Math.min(idle, ...readers.map((reader) => reader.againMs() ?? idle))
+  }
 
   async function turn(n: number): Promise<void> {
     const woken = wakes !== heard

@@ -198,6 +198,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     queueIds,
     workerId: currentId,
     wanted: () => pace.wanted(pool.free(), pool.buffered(), ledger.open()),
+    free: () => pace.startable(pool.free(), pool.buffered()),
     suspectAllowed: () => suspect === null,
     accept(claim, isSuspect) {
       ledger.accept(claim)

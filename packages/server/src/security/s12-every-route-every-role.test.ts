@@ -178,6 +178,8 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'GET /queues/:queue': async ({ side }) => ({ url: `/queues/${side.queue}` }),
   'POST /queues/:queue/pause': async ({ side }) => ({ url: `/queues/${side.queue}/pause`, body: { forMs: 1 } }),
   'POST /queues/:queue/resume': async ({ side }) => ({ url: `/queues/${side.queue}/resume` }),
+  'GET /queues/:queue/limits': async ({ side }) => ({ url: `/queues/${side.queue}/limits` }),
+  'PUT /queues/:queue/limits': async ({ side }) => ({ url: `/queues/${side.queue}/limits`, body: { concurrencyPerKey: null } }),
   'GET /workers': plain('/workers'),
   'POST /workers/start': plain('/workers/start', {}),
   'POST /workers/:id/stop': plain('/workers/999999/stop'),
