@@ -162,7 +162,7 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
     },
     async claim() {
       const queue = pick(queues)
-      const all = (await lanesOf(link, queue)).sort((a, b) => a - b)
+      const all = (await lanesOf(link, queue)).lanes.sort((a, b) => a - b)
       same('lanes', all, model.lanesOf(queue))
       const suspects = all.includes(isolationLane) && random() < 0.7
       const lanes = suspects ? [isolationLane] : all.filter((l) => l !== isolationLane)

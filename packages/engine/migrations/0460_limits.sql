@@ -121,6 +121,7 @@ declare
   more_lanes smallint[];
   more_attempts smallint[];
   bound bigint;
+  top bigint;
   g bigint[];
   n int := 0;
   admitted int;
@@ -132,8 +133,8 @@ begin
     perform from trunkline.queue_limit x where x.queue_id = queue for update skip locked;
     if found then
       begin
-        select max(x.top) into bound from (
-          select (select max(u) from unnest(r.ids) u) top from unnest(entry) e(p), lateral (
+        select max(x.upto) into bound from (
+          select greatest(r.seq, (select max(u) from unnest(r.ids) u)) upto from unnest(entry) e(p), lateral (
             select seq, ids from trunkline.ready where queue_id = queue and priority = e.p order by seq limit most) r order by r.seq limit most) x;
         loop
           with c as materialized (
@@ -150,8 +151,9 @@ begin
           lanes := lanes || more_lanes;
           attempts := attempts || more_attempts;
           -- the ids of a chunk may reach beyond the number of another: what was made together enters together
-          exit when bound >= (select max(u) from unnest(more_ids) u);
-          bound := (select max(u) from unnest(more_ids) u);
+          top := (select max(u) from unnest(more_ids) u);
+          exit when bound >= top;
+          bound := top;
         end loop;
       exception when lock_not_available then
         ids := '{}';
@@ -907,8 +909,8 @@ declare
   able int;
   failed int;
   suspect boolean;
-  h record;
-  l trunkline.queue_limit;
+  hh record;
+  ql trunkline.queue_limit;
   tokens float8;
   held_by text[];
   until_ timestamptz;
@@ -991,30 +993,30 @@ begin
   end if;
 
   select x.* into q from trunkline.queue x where x.name = v.queue;
-  select x.queue_id, x.gate_id, x.rank, x.at, t.kind, t.key, t.tokens, t.filled_at into h from trunkline.held x join trunkline.gate t on t.id = x.gate_id where x.id = job;
+  select x.queue_id, x.gate_id, x.rank, x.at, t.kind, t.key, t.tokens, t.filled_at into hh from trunkline.held x join trunkline.gate t on t.id = x.gate_id where x.id = job;
   if found then
-    select x.* into l from trunkline.queue_limit x where x.queue_id = h.queue_id;
-    held_by := array(select p.job_id::text from trunkline.permit p where p.gate_id = h.gate_id order by p.job_id limit 20);
-    ahead := (select count(*) from (select from trunkline.held x where x.queue_id = h.queue_id and x.gate_id = h.gate_id and x.rank < h.rank limit 10000) z);
-    if h.kind = 3 and l.key_rate is not null then
-      tokens := trunkline.tokens_now(h.tokens, h.filled_at, l.key_burst, l.key_rate, l.key_rate_ms);
-      until_ := clock_timestamp() + greatest(0, ahead + 1 - tokens) * l.key_rate_ms / l.key_rate * interval '1 ms';
+    select x.* into ql from trunkline.queue_limit x where x.queue_id = hh.queue_id;
+    held_by := array(select p.job_id::text from trunkline.permit p where p.gate_id = hh.gate_id order by p.job_id limit 20);
+    ahead := (select count(*) from (select from trunkline.held x where x.queue_id = hh.queue_id and x.gate_id = hh.gate_id and x.rank < hh.rank limit 10000) z);
+    if hh.kind = 3 and ql.key_rate is not null then
+      tokens := trunkline.tokens_now(hh.tokens, hh.filled_at, ql.key_burst, ql.key_rate, ql.key_rate_ms);
+      until_ := clock_timestamp() + greatest(0, ahead + 1 - tokens) * ql.key_rate_ms / ql.key_rate * interval '1 ms';
     end if;
     select p.id, p.state, p.reason, p.run_at into c from trunkline.jobs p where p.id = held_by[1]::bigint;
-    return jsonb_strip_nulls(jsonb_build_object('jobId', job::text, 'state', 'pending', 'reason', 'held', 'since', h.at,
-      'cause', (array['ordering', 'concurrency', 'rate'])[h.kind], 'key', h.key,
-      'limit', case h.kind when 1 then 1 when 2 then l.key_concurrency else l.key_rate end,
-      'ahead', ahead, 'heldBy', case when h.kind < 3 then to_jsonb(held_by) end, 'until', until_,
+    return jsonb_strip_nulls(jsonb_build_object('jobId', job::text, 'state', 'pending', 'reason', 'held', 'since', hh.at,
+      'cause', (array['ordering', 'concurrency', 'rate'])[hh.kind], 'key', hh.key,
+      'limit', case hh.kind when 1 then 1 when 2 then ql.key_concurrency else ql.key_rate end,
+      'ahead', ahead, 'heldBy', case when hh.kind < 3 then to_jsonb(held_by) end, 'until', until_,
       'sentence', case
-        when h.kind = 3 and l.key_rate is null then 'The limit that it waited for was taken away; it starts as soon as a worker asks.'
-        when h.kind = 3 then format('Of the rate key %s at most %s jobs start in %s ms; %s%s are before it, and a token for it is there at %s.', to_json(left(h.key, 200)), l.key_rate, l.key_rate_ms,
+        when hh.kind = 3 and ql.key_rate is null then 'The limit that it waited for was taken away; it starts as soon as a worker asks.'
+        when hh.kind = 3 then format('Of the rate key %s at most %s jobs start in %s ms; %s%s are before it, and a token for it is there at %s.', to_json(left(hh.key, 200)), ql.key_rate, ql.key_rate_ms,
           case when ahead = 10000 then 'more than ' else '' end, ahead, to_char(until_ at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'))
-        when cardinality(held_by) < case h.kind when 1 then 1 else coalesce(l.key_concurrency, 2147483647) end
-          then format('The way is free for %s; it starts as soon as a worker asks%s.', to_json(left(h.key, 200)), case when ahead > 0 then format(' for it and the %s before it', ahead) else '' end)
-        when h.kind = 1 then format('Jobs of the ordering key %s run one after another: job %s has its turn (%s), %s%s more are before this one.', to_json(left(h.key, 200)), c.id,
+        when cardinality(held_by) < case hh.kind when 1 then 1 else coalesce(ql.key_concurrency, 2147483647) end
+          then format('The way is free for %s; it starts as soon as a worker asks%s.', to_json(left(hh.key, 200)), case when ahead > 0 then format(' for it and the %s before it', ahead) else '' end)
+        when hh.kind = 1 then format('Jobs of the ordering key %s run one after another: job %s has its turn (%s), %s%s more are before this one.', to_json(left(hh.key, 200)), c.id,
           case when c.state = 'running' then 'it runs' when c.reason = 'retrying' then 'it failed and is tried again at ' || to_char(c.run_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"')
             else 'it is ' || coalesce(c.reason, c.state) end, case when ahead = 10000 then 'more than ' else '' end, ahead)
-        else format('Of the concurrency key %s at most %s jobs run at once; %s %s, and %s%s are before it. It starts when one of them ends.', to_json(left(h.key, 200)), l.key_concurrency,
+        else format('Of the concurrency key %s at most %s jobs run at once; %s %s, and %s%s are before it. It starts when one of them ends.', to_json(left(hh.key, 200)), ql.key_concurrency,
           'jobs ' || (select string_agg(x, ', ') from unnest(held_by[1:5]) x), case when cardinality(held_by) > 5 then 'and others do' else 'do' end,
           case when ahead = 10000 then 'more than ' else '' end, ahead)
       end || case when q.paused_at is not null and (q.paused_until is null or q.paused_until > now()) then format(' Besides, queue %s is paused.', v.queue) else '' end));
@@ -1033,23 +1035,23 @@ begin
   suspect := exists (select from trunkline.ready r where r.queue_id = q.id and r.priority = 32767 and r.ids @> array[job]);
   ahead := (select coalesce(sum(x.n), 0) from (
     select r.n from trunkline.ready r where r.queue_id = q.id and (r.priority < lane or (r.priority = lane and r.seq < job and not r.ids @> array[job])) order by r.priority, r.seq limit 1000) x);
-  select x.* into l from trunkline.queue_limit x where x.queue_id = q.id;
-  if servers > 0 and able > 0 and l.rate is not null then
-    tokens := trunkline.tokens_now(l.tokens, l.filled_at, l.burst, l.rate, l.rate_ms);
-    until_ := clock_timestamp() + greatest(0, ahead + 1 - tokens) * l.rate_ms / l.rate * interval '1 ms';
+  select x.* into ql from trunkline.queue_limit x where x.queue_id = q.id;
+  if servers > 0 and able > 0 and ql.rate is not null then
+    tokens := trunkline.tokens_now(ql.tokens, ql.filled_at, ql.burst, ql.rate, ql.rate_ms);
+    until_ := clock_timestamp() + greatest(0, ahead + 1 - tokens) * ql.rate_ms / ql.rate * interval '1 ms';
     if tokens < 1 then
-      return jsonb_strip_nulls(jsonb_build_object('jobId', job::text, 'state', 'pending', 'reason', 'due', 'cause', 'queue_rate', 'since', v.run_at, 'limit', l.rate, 'ahead', ahead, 'until', until_,
-        'sentence', format('Queue %s starts at most %s jobs in %s ms; about %s are before it, and a token for it is there at %s.', v.queue, l.rate, l.rate_ms, ahead,
+      return jsonb_strip_nulls(jsonb_build_object('jobId', job::text, 'state', 'pending', 'reason', 'due', 'cause', 'queue_rate', 'since', v.run_at, 'limit', ql.rate, 'ahead', ahead, 'until', until_,
+        'sentence', format('Queue %s starts at most %s jobs in %s ms; about %s are before it, and a token for it is there at %s.', v.queue, ql.rate, ql.rate_ms, ahead,
           to_char(until_ at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'))));
     end if;
   end if;
-  if servers > 0 and able > 0 and l.concurrency is not null then
+  if servers > 0 and able > 0 and ql.concurrency is not null then
     busy := (select coalesce(sum(cardinality(x.ids)), 0) from trunkline.lease x where x.queue_id = q.id);
-    if busy >= l.concurrency then
+    if busy >= ql.concurrency then
       held_by := array(select u::text from trunkline.lease x, unnest(x.ids) u where x.queue_id = q.id order by u limit 20);
-      return jsonb_strip_nulls(jsonb_build_object('jobId', job::text, 'state', 'pending', 'reason', 'due', 'cause', 'queue_concurrency', 'since', v.run_at, 'limit', l.concurrency, 'ahead', ahead,
+      return jsonb_strip_nulls(jsonb_build_object('jobId', job::text, 'state', 'pending', 'reason', 'due', 'cause', 'queue_concurrency', 'since', v.run_at, 'limit', ql.concurrency, 'ahead', ahead,
         'busy', busy, 'heldBy', to_jsonb(held_by),
-        'sentence', format('Queue %s runs at most %s jobs at once, and so many run; about %s are before it. It starts when one of them ends.', v.queue, l.concurrency, ahead)));
+        'sentence', format('Queue %s runs at most %s jobs at once, and so many run; about %s are before it. It starts when one of them ends.', v.queue, ql.concurrency, ahead)));
     end if;
     busy := (select coalesce(sum(cardinality(k.running)), 0) from trunkline.worker k where v.queue = any(k.queues) and k.beat > now() - stale and k.state <> 'stopping');
   end if;

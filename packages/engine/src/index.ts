@@ -15,6 +15,7 @@ export {
   type BatchContext,
   type BatchJob,
   defineTask,
+  type QueuePause,
   type RunningJob,
   type Task,
   type TaskContext,

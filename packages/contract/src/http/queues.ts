@@ -47,7 +47,9 @@ const rate = z
   .strictObject({
     limit: count,
     perMs: z.number().int().min(100).max(31_622_400_000),
-    burst: count.optional().meta({ description: 'So many may start at once after a pause. Default: what a second lets through, at least 1' }),
+    burst: count
+      .optional()
+      .meta({ description: 'So many may start at once after a pause. Default: what a second lets through, at least 1' }),
   })
   .nullable()
   .optional()

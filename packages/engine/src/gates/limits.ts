@@ -1,4 +1,4 @@
-import { type Duration, limits as bounds, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
+import { limits as bounds, type Duration, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
 import { checkKeys, checkName } from '../jobs/check-options.ts'
 import type { Names } from '../jobs/names.ts'
 import type { Database } from '../postgres/database.ts'

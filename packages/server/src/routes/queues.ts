@@ -47,7 +47,10 @@ export function queueRoutes({ trunkline }: Service): Route[] {
 
   async function limitsOf(name: string): Promise<z.output<typeof queueLimits>> {
     const [limits, keys] = await Promise.all([trunkline.limits(name), trunkline.gates(name)])
-    return { ...limits, keys: keys.map(({ nextAt, heldBy, ...key }) => ({ ...key, heldBy: [...heldBy], nextAt: nextAt?.toISOString() ?? null })) }
+    return {
+      ...limits,
+      keys: keys.map(({ nextAt, heldBy, ...key }) => ({ ...key, heldBy: [...heldBy], nextAt: nextAt?.toISOString() ?? null })),
+    }
   }
 
   return [
