@@ -58,11 +58,7 @@ export function addConsoleFiles(app: FastifyInstance, settings: ServerSettings, 
     const body = await read(name + suffix)
     if (body === null) return reply.callNotFound()
     if (encoding) reply.header('content-encoding', encoding)
-    return reply
-      .header('cache-control', 'public, max-age=31536000, immutable')
-      .header('vary', 'accept-encoding')
-      .type(type)
-      .send(body)
+    return reply.header('cache-control', 'public, max-age=31536000, immutable').header('vary', 'accept-encoding').type(type).send(body)
   }
 
   const quiet = { schema: { hide: true } }
