@@ -9,6 +9,7 @@ import type {
   PauseBody,
   QueueAnswer,
   QueueListAnswer,
+  QueueThresholdsBody,
   StartWorkersBody,
   SystemAnswer,
   TaskAnswer,
@@ -34,6 +35,8 @@ export interface Queues {
   get(queue: string): Promise<QueueAnswer>
   pause(queue: string, body?: PauseBody): Promise<QueueAnswer>
   resume(queue: string): Promise<QueueAnswer>
+  /** In place of those it has; `{}` takes them away. */
+  setThresholds(queue: string, thresholds: QueueThresholdsBody): Promise<QueueAnswer>
 }
 
 /** Routes below `/workers`. */
@@ -72,6 +75,7 @@ export function createAdministration({ request }: Http): { auth: Auth; queues: Q
       get: (queue) => request('GET', named('queues', queue)),
       pause: (queue, body = {}) => request('POST', named('queues', queue, '/pause'), { body }),
       resume: (queue) => request('POST', named('queues', queue, '/resume')),
+      setThresholds: (queue, body) => request('PUT', named('queues', queue, '/thresholds'), { body }),
     },
     workers: {
       list: (query) => request('GET', '/workers', { query: { ...query } }),

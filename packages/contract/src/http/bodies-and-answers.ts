@@ -26,7 +26,7 @@ import type {
   rerun,
 } from './jobs.ts'
 import type { notificationList, notificationPreferences, readCount } from './notifications.ts'
-import type { pause, queue, queueList } from './queues.ts'
+import type { pause, queue, queueList, queueThresholds } from './queues.ts'
 import type {
   backfill,
   backfilled,
@@ -79,6 +79,7 @@ export type EventListAnswer = z.output<typeof eventList>
 export type QueueAnswer = z.output<typeof queue>
 export type QueueListAnswer = z.output<typeof queueList>
 export type PauseBody = z.input<typeof pause>
+export type QueueThresholdsBody = z.input<typeof queueThresholds>
 export type WorkerAnswer = z.output<typeof worker>
 export type WorkerListAnswer = z.output<typeof workerList>
 export type StartWorkersBody = z.input<typeof startWorkers>

@@ -8,9 +8,13 @@ export interface QueueReader {
    * Takes up to `wanted` jobs; null when nothing is due. An empty answer is only believed after a sweep, which looks at all
    * lanes from their start.
    * @param alone may a crash suspect be taken now?
-   * @param woken has a producer just said that there is work?
    */
-  take(wanted: number, alone: boolean, woken?: boolean): Promise<Claim | null>
+  take(wanted: number, alone: boolean): Promise<Claim | null>
+  /**
+   * A producer has just said that there is work somewhere: most likely one job in a lane that was read before, and it need
+   * not wait for a sweep. No more than one, lest a better lane waits; asks nothing where no lane is known.
+   */
+  guess(): Promise<Claim | null>
 }
 
 /** A sweep is due after this long at the latest … */
@@ -67,13 +71,12 @@ export function createQueueReader(link: Link, queueId: number, workerId: () => n
     return got
   }
 
-  async function take(wanted: number, alone: boolean, woken = false): Promise<Claim | null> {
+  async function guess(): Promise<Claim | null> {
+    return lanes.length === 0 && usual.length > 0 ? await request(1, usual) : null
+  }
+
+  async function take(wanted: number, alone: boolean): Promise<Claim | null> {
     turn++
-    if (woken && lanes.length === 0 && usual.length > 0) {
-      // most likely one job in a lane that was read before: it need not wait for the sweep. No more than one, lest a better lane waits
-      const got = await request(1, usual)
-      if (got) return got
-    }
     const due = performance.now() - sweptAt > Math.max(sweepEveryMs, sweepCostFactor * sweepMs)
     if (due || lanes.length === 0) await sweep()
     if (suspects && alone && turn % 5 === 0) {
@@ -92,5 +95,5 @@ export function createQueueReader(link: Link, queueId: number, workerId: () => n
     return suspects && alone ? await request(1, [isolationLane]) : null
   }
 
-  return { queueId, take }
+  return { queueId, take, guess }
 }
