@@ -11,6 +11,7 @@ import type {
   QueueAnswer,
   QueueLimitsAnswer,
   QueueListAnswer,
+  QueueThresholdsBody,
   StartWorkersBody,
   SystemAnswer,
   TaskAnswer,
@@ -40,6 +41,8 @@ export interface Queues {
   limits(queue: string): Promise<QueueLimitsAnswer>
   /** What is left out stays, null takes a limit away. */
   setLimits(queue: string, limits: NewQueueLimitsBody): Promise<QueueLimitsAnswer>
+  /** In place of those it has; `{}` takes them away. */
+  setThresholds(queue: string, thresholds: QueueThresholdsBody): Promise<QueueAnswer>
 }
 
 /** Routes below `/workers`. */
@@ -80,6 +83,7 @@ export function createAdministration({ request }: Http): { auth: Auth; queues: Q
       resume: (queue) => request('POST', named('queues', queue, '/resume')),
       limits: (queue) => request('GET', named('queues', queue, '/limits')),
       setLimits: (queue, body) => request('PUT', named('queues', queue, '/limits'), { body }),
+      setThresholds: (queue, body) => request('PUT', named('queues', queue, '/thresholds'), { body }),
     },
     workers: {
       list: (query) => request('GET', '/workers', { query: { ...query } }),

@@ -19,6 +19,8 @@ export { localText, zoneOf } from './schedules/zone.ts'
 export { type Duration, formatDuration, toMilliseconds } from './words/durations.ts'
 export { type ErrorCode, errorTable, isTrunklineError, show, TrunklineError } from './words/errors.ts'
 export {
+  type AlertEvent,
+  type CrossedThreshold,
   type JobEvent,
   type JobLogEvent,
   type JobsServerEvents,

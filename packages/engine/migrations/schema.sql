@@ -457,6 +457,18 @@ table queue
   constraint queue_name_key UNIQUE (name)
   constraint queue_pkey PRIMARY KEY (id)
 
+table queue_health
+  queue_id integer not null
+  thresholds jsonb not null
+  level text not null default 'healthy'::text
+  crossed jsonb not null default '[]'::jsonb
+  since timestamp with time zone not null default now()
+  better_since timestamp with time zone
+  set_by text
+  constraint queue_health_level_check CHECK ((level = ANY (ARRAY['healthy'::text, 'warning'::text, 'critical'::text])))
+  constraint queue_health_pkey PRIMARY KEY (queue_id)
+  constraint queue_health_queue_id_fkey FOREIGN KEY (queue_id) REFERENCES trunkline.queue(id) ON DELETE CASCADE
+
 table queue_limit with (fillfactor=50)
   queue_id integer not null
   concurrency integer

@@ -31,6 +31,16 @@ export type { GateKeyOptions } from './jobs/gate-keys.ts'
 export type { KeyOptions } from './jobs/keys.ts'
 export type { ParentView } from './jobs/parents.ts'
 export type { PauseOptions } from './jobs/pause.ts'
+export {
+  type CrossedThreshold,
+  type QueueHealth,
+  type QueueHealthChange,
+  type QueueLevel,
+  type QueueMeasure,
+  type QueueThresholds,
+  queueMeasures,
+  type Threshold,
+} from './jobs/queue-health.ts'
 export type { RerunOptions } from './jobs/rerun.ts'
 export type { RetryRule } from './jobs/retry-rules.ts'
 export { type SearchConditions, type SearchOptions, type SearchOrder, type SearchPage, searchOrders } from './jobs/search/search.ts'

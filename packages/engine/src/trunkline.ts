@@ -48,6 +48,7 @@ import { checkJobId, createNames } from './jobs/names.ts'
 import { withPartitions } from './jobs/partitions.ts'
 import { type PauseOptions, pauseQueue, resumeQueue } from './jobs/pause.ts'
 import { promoteNow } from './jobs/promote-now.ts'
+import { type QueueThresholds, setThresholds } from './jobs/queue-health.ts'
 import { type RerunOptions, rerun } from './jobs/rerun.ts'
 import { createResultWatcher } from './jobs/result.ts'
 import { retry } from './jobs/retry.ts'
@@ -165,6 +166,7 @@ export interface TransactionVerbs {
   pause(queue: string, options?: PauseOptions): Promise<void>
   resume(queue: string): Promise<void>
   setLimits(queue: string, limits: QueueLimits, options?: { by?: string }): Promise<void>
+  setThresholds(queue: string, thresholds: QueueThresholds | null, options?: { by?: string }): Promise<void>
   startWorkers(options?: StartWorkersOptions): Promise<{ supervisor: string; wanted: number }>
   stopWorker(id: string): Promise<void>
   readonly schedules: Schedules
@@ -264,6 +266,8 @@ export interface Trunkline {
   listLimits(): Promise<QueueLimitsView[]>
   /** Keys of a queue that jobs have or wait for, those with the most waiting jobs first. */
   gates(queue: string, options?: { limit?: number }): Promise<GateView[]>
+  /** Sets from where on a queue is called `warning` or `critical`; null takes that away. @throws `unknown_queue`, `invalid_option` */
+  setThresholds(queue: string, thresholds: QueueThresholds | null, options?: { by?: string }): Promise<void>
   /** What happened, from the numbered change feed: gap-free, resumable by cursor. @throws `invalid_cursor`, `cursor_expired` */
   changes(options?: ChangeOptions): Promise<ChangePage>
   /** When the feed stood at a cursor. @throws `invalid_cursor`, `cursor_expired` */
@@ -470,6 +474,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
       cancelFlow: (id, { by } = {}) => cancelFlow(inside, id, by ?? null),
       retryFlow: (id) => retryFlow(inside, id),
       pause: (queue, pauseOptions) => pauseQueue(inside, names, queue, pauseOptions),
+      setThresholds: (queue, thresholds, by) => setThresholds(inside, names, queue, thresholds, by),
       resume: (queue) => resumeQueue(inside, names, queue),
       setLimits: (queue, limits, { by } = {}) => setLimits(inside, names, queue, limits, by ?? null),
       startWorkers: (startOptions) => startWorkers(inside, startOptions),
@@ -521,6 +526,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     figures: () => readFigures(database),
     queues: () => listQueues(database),
     pause: (queue, pauseOptions) => pauseQueue(database, names, queue, pauseOptions),
+    setThresholds: (queue, thresholds, by) => setThresholds(database, names, queue, thresholds, by),
     resume: (queue) => resumeQueue(database, names, queue),
     setLimits: (queue, limits, { by } = {}) => setLimits(database, names, queue, limits, by ?? null),
     limits: (queue) => getLimits(database, names, queue),

@@ -31,6 +31,7 @@ const mostEnded = 2000
 /** What ended within so many ms may not be committed yet. */
 const notYetMs = 2000
 
+const levels = ['healthy', 'warning', 'critical']
 const places = ['due', 'scheduled', 'held', 'blocked', 'running', 'completed', 'failed', 'cancelled'] as const
 const events = ['added', 'completed', 'failed', 'cancelled', 'failedTries', 'crashed'] as const
 
@@ -43,6 +44,7 @@ export function createMetrics(trunkline: Trunkline, database: Database): Metrics
   const happened = gauge('trunkline_job_events_total', 'What happened to jobs, by queue and task', ['queue', 'task', 'event'])
   const busy = gauge('trunkline_job_seconds_total', 'Seconds that completed jobs took together', ['queue', 'task'])
   const paused = gauge('trunkline_queue_paused', '1 while the queue is paused', ['queue'])
+  const health = gauge('trunkline_queue_health', 'How a queue with thresholds stands: 0 healthy, 1 warning, 2 critical', ['queue'])
   const served = gauge('trunkline_queue_workers', 'Live workers that serve the queue', ['queue'])
   const workers = gauge('trunkline_workers', 'Workers by state', ['state'])
   const slots = gauge('trunkline_worker_slots', 'Slots of live workers', ['use'])
@@ -115,10 +117,11 @@ export function createMetrics(trunkline: Trunkline, database: Database): Metrics
   async function refresh(): Promise<void> {
     refreshServer()
     const [queues, figures, live] = await Promise.all([trunkline.queues(), trunkline.figures(), trunkline.workers(), readEndedOnce()])
-    for (const one of [jobs, happened, busy, paused, served, workers]) one.reset()
+    for (const one of [jobs, happened, busy, paused, health, served, workers]) one.reset()
     for (const q of queues) {
       for (const state of places) jobs.set({ queue: q.queue, state }, q[state])
       paused.set({ queue: q.queue }, q.paused ? 1 : 0)
+      if (q.health) health.set({ queue: q.queue }, levels.indexOf(q.health.level))
       served.set({ queue: q.queue }, q.workers)
     }
     for (const { queue, task, busyMs, ...counts } of figures) {

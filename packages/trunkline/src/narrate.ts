@@ -52,6 +52,8 @@ export function sentence(event: SupervisorEvent | WorkerEvent | KeeperEvent | Se
       return `recovered ${event.jobs} jobs of dead workers ${event.workers.join(', ')}${event.poisoned > 0 ? `; ${event.poisoned} ended by crash_limit` : ''}`
     case 'retention':
       return `retention removed ${event.ranges} whole ranges and ${event.jobs} single jobs of the history`
+    case 'queue_health':
+      return `queue ${event.queue} is ${event.level}${event.crossed.map((c) => `; ${c.measure} ${c.value}, limit ${c.limit}`).join('')}`
     case 'audit_anchor':
       return `audit chain: link ${event.link} is ${event.hash} (keep this line: trunkline audit verify --anchor ${event.link}:${event.hash})`
     case 'health':

@@ -30,7 +30,14 @@ export const notificationList = z
 
 /** `PUT /jobs/notifications/preferences`. */
 export const notificationPreferences = z
-  .strictObject({ jobs: z.enum(['all', 'failed', 'none']).meta({ description: 'Which ends of one’s own jobs are told' }) })
+  .strictObject({
+    jobs: z.enum(['all', 'failed', 'none']).optional().meta({ description: 'Which ends of one’s own jobs are told; at first all' }),
+    alerts: z
+      .enum(['all', 'none'])
+      .optional()
+      .meta({ description: 'Whether alerts of the queues that one operates are told; at first all' }),
+  })
+  .refine((value) => Object.keys(value).length > 0, 'one of jobs, alerts, or both')
   .meta({ id: 'NotificationPreferences' })
 
 export const readCount = z.object({ read: z.number() })

@@ -1,6 +1,31 @@
 import { z } from 'zod'
 import { durationMs, instant, listOf, text, time } from './shapes.ts'
 
+const threshold = (most: number) =>
+  z
+    .strictObject({ warning: z.number().positive().max(most).optional(), critical: z.number().positive().max(most).optional() })
+    .refine((value) => value.warning !== undefined || value.critical !== undefined, 'one of warning, critical, or both')
+const count = threshold(Number.MAX_SAFE_INTEGER).optional()
+
+/** `PUT /queues/:queue/thresholds`: those that are not named are taken away. */
+export const queueThresholds = z
+  .strictObject({
+    waiting: count.meta({ description: 'Due jobs' }),
+    oldestMs: count.meta({ description: 'For how long the oldest of them has been due' }),
+    failurePercent: threshold(100).optional().meta({ description: 'Of the jobs that ended within ten minutes, ten at least' }),
+    workers: count.meta({ description: 'Fewer live workers than this' }),
+  })
+  .meta({ id: 'QueueThresholds' })
+
+const queueHealth = z
+  .object({
+    level: z.enum(['healthy', 'warning', 'critical']),
+    since: instant,
+    crossed: z.array(z.object({ measure: z.string(), value: z.number(), limit: z.number(), level: z.enum(['warning', 'critical']) })),
+    thresholds: queueThresholds,
+  })
+  .meta({ id: 'QueueHealth' })
+
 /** A queue. */
 export const queue = z
   .object({
@@ -15,6 +40,7 @@ export const queue = z
     cancelled: z.number(),
     workers: z.number(),
     paused: z.object({ since: instant, until: instant.nullable(), reason: z.string().nullable(), by: z.string().nullable() }).nullable(),
+    health: queueHealth.nullable().meta({ description: 'Null = it has no thresholds' }),
     schedules: z
       .array(
         z.object({
@@ -42,12 +68,12 @@ export const pause = z
   .refine((value) => value.until === undefined || value.forMs === undefined, 'one of until, forMs')
   .meta({ id: 'Pause' })
 
-const count = z.number().int().min(1).max(1_000_000)
+const limitCount = z.number().int().min(1).max(1_000_000)
 const rate = z
   .strictObject({
-    limit: count,
+    limit: limitCount,
     perMs: z.number().int().min(100).max(31_622_400_000),
-    burst: count
+    burst: limitCount
       .optional()
       .meta({ description: 'So many may start at once after a pause. Default: what a second lets through, at least 1' }),
   })
@@ -57,9 +83,9 @@ const rate = z
 /** `PUT /queues/:queue/limits`. */
 export const newLimits = z
   .strictObject({
-    concurrency: count.nullable().optional().meta({ description: 'Jobs of the queue that run at once' }),
+    concurrency: limitCount.nullable().optional().meta({ description: 'Jobs of the queue that run at once' }),
     rate: rate.meta({ description: 'Jobs of the queue that start in a time' }),
-    concurrencyPerKey: count.nullable().optional().meta({ description: 'Jobs of one concurrencyKey that run at once' }),
+    concurrencyPerKey: limitCount.nullable().optional().meta({ description: 'Jobs of one concurrencyKey that run at once' }),
     ratePerKey: rate.meta({ description: 'Jobs of one rateKey that start in a time' }),
   })
   .refine((value) => Object.values(value).some((limit) => limit !== undefined), 'at least one limit; null takes it away')

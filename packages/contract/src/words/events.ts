@@ -59,11 +59,30 @@ export interface QueueStatsEvent extends Stamp {
   bulk?: true
 }
 
-/** A queue was paused or resumed. */
+/** A threshold that a queue is beyond. */
+export interface CrossedThreshold {
+  measure: string
+  value: number
+  limit: number
+  level: 'warning' | 'critical'
+}
+
+/** A queue was paused or resumed (`state`, `until`), or stands otherwise by its thresholds (`health`, `crossed`). */
 export interface QueueStateEvent extends Stamp {
   queue: string
-  state: 'active' | 'paused'
-  until: string | null
+  state?: 'active' | 'paused'
+  until?: string | null
+  health?: 'healthy' | 'warning' | 'critical'
+  crossed?: CrossedThreshold[]
+}
+
+/** Something wants somebody's attention, or no longer does (`level` is `healthy`). */
+export interface AlertEvent extends Stamp {
+  kind: 'queue_health'
+  queue: string
+  was: 'healthy' | 'warning' | 'critical'
+  level: 'healthy' | 'warning' | 'critical'
+  crossed: CrossedThreshold[]
 }
 
 /** What a server sends in {@link jobsNamespace}, by name. */
@@ -79,7 +98,7 @@ export interface JobsServerEvents {
   queueStateChange(event: QueueStateEvent): void
   workerUpdate(event: Stamp & { workerId: string; [name: string]: unknown }): void
   systemStats(event: Stamp & Record<string, unknown>): void
-  alert(event: Stamp & Record<string, unknown>): void
+  alert(event: AlertEvent): void
   notification(event: Stamp & Record<string, unknown>): void
 }
 

@@ -10,7 +10,7 @@ const newestStatement = statement(import.meta.url, 'newest.sql')
 const timeStatement = statement(import.meta.url, 'time.sql')
 const horizonStatement = statement(import.meta.url, 'horizon.sql')
 
-/** What happened: added, closed, given_up, recovered, cancelled, deleted, reopened, replaced, moved, tagged, promoted, feedback, queue. */
+/** What happened: added, closed, given_up, recovered, cancelled, deleted, reopened, replaced, moved, tagged, promoted, feedback, queue, queue_health. */
 export interface Change {
   /** Its number in the feed. A change never has a lower number than its cause. */
   readonly no: string

@@ -19,5 +19,7 @@ select q.name queue,
   coalesce((select sum(n) from total where queue_id = q.id and status in (4, 5)), 0)::float8 cancelled,
   (select count(*) from trunkline.worker w where q.name = any(w.queues) and w.beat > now() - interval '30 s')::int workers,
   case when q.paused_at is not null and (q.paused_until is null or q.paused_until > now())
-    then json_build_object('since', q.paused_at, 'until', q.paused_until, 'reason', q.paused_reason, 'by', q.paused_by) end paused
+    then json_build_object('since', q.paused_at, 'until', q.paused_until, 'reason', q.paused_reason, 'by', q.paused_by) end paused,
+  (select json_build_object('level', h.level, 'since', h.since, 'crossed', h.crossed, 'thresholds', h.thresholds)
+    from trunkline.queue_health h where h.queue_id = q.id) health
 from trunkline.queue q order by q.name

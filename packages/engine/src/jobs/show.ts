@@ -5,6 +5,7 @@ import { statement } from '../postgres/statement.ts'
 import type { JobError } from './error-json.ts'
 import { type JobFilter, readFilter, readPage, selectIds } from './filter.ts'
 import { checkJobId, type Names } from './names.ts'
+import type { QueueHealth } from './queue-health.ts'
 import { type Within, withinJson } from './within.ts'
 
 const getStatement = statement(import.meta.url, 'get.sql')
@@ -169,6 +170,8 @@ export interface QueueView {
   workers: number
   /** Null = it gives out jobs. */
   paused: { since: Date; until: Date | null; reason: string | null; by: string | null } | null
+  /** How it stands by its thresholds; null = it has none. */
+  health: QueueHealth | null
 }
 
 /** Queues with their counts, from the counters: no history is counted. */
@@ -177,5 +180,6 @@ export async function listQueues(database: Database): Promise<QueueView[]> {
   return rows.map((row) => ({
     ...row,
     paused: row.paused && { ...row.paused, since: new Date(row.paused.since), until: row.paused.until && new Date(row.paused.until) },
+    health: row.health && { ...row.health, since: new Date(row.health.since) },
   }))
 }

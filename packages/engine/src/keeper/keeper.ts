@@ -5,6 +5,7 @@ import { createNames } from '../jobs/names.ts'
 import { addPartitions } from '../jobs/partitions.ts'
 import { endPauses } from '../jobs/pause.ts'
 import { promote, releaseDebounced } from '../jobs/promote.ts'
+import { judgeQueues, type QueueHealthChange } from '../jobs/queue-health.ts'
 import { recover } from '../jobs/recover.ts'
 import type { Database } from '../postgres/database.ts'
 import { createLink, type Link } from '../postgres/link.ts'
@@ -34,6 +35,8 @@ export type KeeperEvent =
   | { type: 'leader'; leading: boolean }
   | { type: 'recovered'; jobs: number; poisoned: number; workers: number[] }
   | ({ type: 'retention' } & Removed)
+  /** A queue stands otherwise by its thresholds than before. */
+  | ({ type: 'queue_health' } & QueueHealthChange)
   /** What endangers the queue now; told when it changes, an empty list when it is over. */
   | { type: 'health'; warnings: HealthWarning[] }
   /** Where the chain of the audit stands, once a day: kept elsewhere, it proves later that nothing was cut off at the end. */
@@ -103,6 +106,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     { name: 'counters', everyMs: 1000, dueAt: 0, run: rollUp },
     { name: 'cancellations', everyMs: 1000, dueAt: 0, run: sweepCancels },
     { name: 'pauses', everyMs: 500, dueAt: 0, run: () => endPauses(database).then(() => undefined) },
+    { name: 'thresholds', everyMs: 5000, dueAt: 0, run: judge },
     { name: 'audit', everyMs: 1000, dueAt: 0, run: chainAudit },
     { name: 'notifications', everyMs: 1000, dueAt: 0, run: notifyEnded },
     { name: 'watches', everyMs: 3_600_000, dueAt: 0, run: () => database.run(sweepWatchesStatement, []).then(() => undefined) },
@@ -148,6 +152,10 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
       anchorAt = performance.now() + 86_400_000
     }
     return row.n >= 1000 ? 0 : undefined
+  }
+
+  async function judge(): Promise<undefined> {
+    for (const change of await judgeQueues(database)) onEvent?.({ type: 'queue_health', ...change })
   }
 
   async function notifyEnded(): Promise<number | undefined> {

@@ -21,7 +21,7 @@ export interface DatabaseOptions {
   schema?: string
   /** Shown in `pg_stat_activity`. Default `trunkline`. */
   applicationName?: string
-  /** Connections of the general pool. Default 5. */
+  /** Connections of the general pool, and of that for prepared statements (adding jobs). Default 5 each, made when they are needed. */
   poolSize?: number
   /** How long to wait for a connection. Default 5,000 ms. */
   connectTimeoutMs?: number
@@ -53,7 +53,7 @@ export interface Database {
   readonly direct: Database
   /** Does a pooler change the server's connection between transactions? Asks with the first call. @throws `database_unavailable` */
   pooled(): Promise<boolean>
-  /** Runs a statement on a pooled connection of `profile` (default general), or on the caller's own `tx`. */
+  /** Runs a statement on a pooled connection of `profile` (default general, for a prepared statement `prepared`), or on the caller's own `tx`. */
   run<Row = any>(statement: Statement, values: unknown[], on?: Profile | Queryable): Promise<Row[]>
   /** Runs a text that is not in a file: migrations, administration. */
   query<Row = any>(text: string, values?: unknown[]): Promise<Row[]>
@@ -99,7 +99,7 @@ export function checkSchema(schema: string): string {
  * @throws `invalid_option`
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  const { connectionString, directConnectionString, applicationName = 'trunkline', onError = () => {} } = options
+  const { connectionString, directConnectionString, applicationName = 'trunkline', poolSize = 5, onError = () => {} } = options
   const schema = checkSchema(options.schema ?? 'trunkline')
   const pooler = checkPooler(options.pooler)
   const servers = serversOf(connectionString)
@@ -140,8 +140,9 @@ export function openDatabase(options: DatabaseOptions): Database {
         connectionString: servers.urls[at] as string,
         pipeline: shared,
         application_name: applicationName,
-        max: profile === 'general' ? (options.poolSize ?? 5) : Math.max(2, Math.floor((options.poolSize ?? 5) / 2)),
-        idleTimeoutMillis: 30_000,
+        max: profile === 'general' || profile === 'prepared' ? poolSize : Math.max(2, Math.floor(poolSize / 2)),
+        // making one takes some 12 ms, which a call that meets a chore of the keeper would wait for
+        idleTimeoutMillis: 300_000,
         onConnect: async (client) => {
           client.on('error', onError)
           if (!shared) await client.query(sessionSettings(profile))
@@ -211,7 +212,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       return past ?? database
     },
     pooled,
-    async run(statement, values, on = 'general') {
+    async run(statement, values, on = statement.prepared ? 'prepared' : 'general') {
       if (typeof on !== 'string') return (await explained(on.query(statement.text(schema), values))).rows
       const named = statement.prepared === true
       return await borrow(

@@ -87,11 +87,17 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
     saidIdle = idle
   }
 
-  /** Asks each queue once, beginning with the one whose turn it is. */
+  /** Asks each queue once, beginning with the one whose turn it is; who was woken tries the likely places of all queues first. */
   async function take(n: number, woken: boolean): Promise<boolean> {
+    return (
+      (woken && (await ask((reader) => reader.guess()))) ||
+      (await ask((reader) => reader.take(n, options.free(), options.suspectAllowed())))
+    )
+  }
+
+  async function ask(question: (reader: QueueReader) => Promise<Claim | null>): Promise<boolean> {
     for (let i = 0; i < readers.length; i++) {
-      const reader = readers[(next + i) % readers.length] as QueueReader
-      const got = await reader.take(n, options.free(), options.suspectAllowed(), woken)
+      const got = await question(readers[(next + i) % readers.length] as QueueReader)
       if (!got) continue
       next = (next + i + 1) % readers.length
       accept(

@@ -9,9 +9,13 @@ export interface QueueReader {
    * lanes from their start.
    * @param free how many jobs could begin at once
    * @param alone may a crash suspect be taken now?
-   * @param woken has a producer just said that there is work?
    */
-  take(wanted: number, free: number, alone: boolean, woken?: boolean): Promise<Claim | null>
+  take(wanted: number, free: number, alone: boolean): Promise<Claim | null>
+  /**
+   * A producer has just said that there is work somewhere: most likely one job in a lane that was read before, and it need
+   * not wait for a sweep. No more than one, lest a better lane waits; asks nothing where no lane is known.
+   */
+  guess(): Promise<Claim | null>
   /** When nothing was taken because of a limit: in how many ms to ask again. */
   againMs(): number | null
 }
@@ -88,14 +92,13 @@ export function createQueueReader(link: Link, queueId: number, workerId: () => n
     return await request(wanted, [], free)
   }
 
-  async function take(wanted: number, free: number, alone: boolean, woken = false): Promise<Claim | null> {
+  async function guess(): Promise<Claim | null> {
+    return !limited && lanes.length === 0 && usual.length > 0 ? await request(1, usual) : null
+  }
+
+  async function take(wanted: number, free: number, alone: boolean): Promise<Claim | null> {
     turn++
     again = null
-    if (!limited && woken && lanes.length === 0 && usual.length > 0) {
-      // most likely one job in a lane that was read before: it need not wait for the sweep. No more than one, lest a better lane waits
-      const got = await request(1, usual)
-      if (got) return got
-    }
     const due = performance.now() - sweptAt > Math.max(sweepEveryMs, sweepCostFactor * sweepMs)
     if (due || (lanes.length === 0 && !limited)) await sweep()
     if (suspects && alone && turn % 5 === 0) {
@@ -118,5 +121,5 @@ export function createQueueReader(link: Link, queueId: number, workerId: () => n
     return suspects && alone ? await request(1, [isolationLane]) : null
   }
 
-  return { queueId, take, againMs: () => again }
+  return { queueId, take, guess, againMs: () => again }
 }

@@ -1,5 +1,5 @@
-import type { JobEvent, QueueStatsEvent } from '@trunkline/contract'
-import type { Change, LogEntry } from '@trunkline/engine'
+import type { AlertEvent, JobEvent, QueueStateEvent, QueueStatsEvent } from '@trunkline/contract'
+import type { Change, LogEntry, QueueHealthChange } from '@trunkline/engine'
 import { statement } from '@trunkline/engine/postgres'
 import { redact, redactText } from '../door/redact.ts'
 import type { Service } from '../service.ts'
@@ -113,7 +113,8 @@ export function createBroadcast({ service, rooms, size, outbox, system, onError 
     const standings = await readStandings(database, ids)
     // told only after everything was read: what fails before is told whole the next time
     seq = now
-    for (const { queue, paused, until } of found.queues) tellQueue(queue, paused, until)
+    for (const { queue, paused, until } of found.queues) tellQueue(queue, { state: paused ? 'paused' : 'active', until })
+    for (const change of found.health) tellHealth(change)
     for (const id of ids) {
       const job = standings.get(id)
       if (job) tellJob(job, found.jobs.get(id) ?? unknown, [...wide, ...narrow])
@@ -130,16 +131,22 @@ export function createBroadcast({ service, rooms, size, outbox, system, onError 
     }
   }
 
-  function tellQueue(queue: string, paused: boolean, until: string | null): void {
-    for (const room of rooms()) {
-      const means = room.kind === 'overview' || room.kind === 'all' || (room.kind === 'queue' && room.key === queue)
-      if (!means || !room.admitsQueue(queue)) continue
-      outbox.put(room.name, queue, {
-        event: 'queueStateChange',
-        payload: { queue, state: paused ? 'paused' : 'active', until, ...stamp() },
-      })
-    }
+  function tellQueue(queue: string, change: Omit<QueueStateEvent, 'queue' | 'seq' | 'at'>): void {
+    const payload = { queue, ...change, ...stamp() } satisfies QueueStateEvent
+    for (const room of roomsAbout(queue))
+      outbox.put(room.name, `${queue} ${Object.keys(change)[0]}`, { event: 'queueStateChange', payload })
   }
+
+  /** A threshold was crossed: the queue stands otherwise, and those who watch over it are called. */
+  function tellHealth({ queue, was, level, crossed }: QueueHealthChange): void {
+    tellQueue(queue, { health: level, crossed })
+    const payload = { kind: 'queue_health', queue, was, level, crossed, ...stamp() } satisfies AlertEvent
+    const called = [...roomsAbout(queue), ...roomsOf('system').filter((room) => room.admitsQueue(queue))]
+    for (const room of called) outbox.put(room.name, `${queue} ${level}`, { event: 'alert', payload })
+  }
+
+  const roomsAbout = (queue: string) =>
+    roomsOf('overview', 'all', 'queue').filter((room) => (room.kind !== 'queue' || room.key === queue) && room.admitsQueue(queue))
 
   async function tellLogs(ids: readonly string[]): Promise<void> {
     const listening = roomsOf('logs').filter((room) => ids.includes(room.key))

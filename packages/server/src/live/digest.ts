@@ -1,4 +1,4 @@
-import type { Change } from '@trunkline/engine'
+import type { Change, QueueHealthChange } from '@trunkline/engine'
 
 /** What a change says of a job: it is new, an execution of it is over, it stands elsewhere or otherwise, or it has said something. */
 export type What = 'added' | 'ended' | 'changed' | 'feedback'
@@ -10,6 +10,7 @@ export interface Digest {
   /** Rows about more jobs than are told one by one. */
   bulks: number
   readonly queues: { queue: string; paused: boolean; until: string | null }[]
+  readonly health: QueueHealthChange[]
 }
 
 /** An `added` row names its first id and how many; ids of one statement that were drawn among others' are listed behind them. */
@@ -22,7 +23,7 @@ const ending = new Set(['closed', 'given_up', 'recovered', 'cancelled'])
 
 /** What a page of changes means. */
 export function digest(changes: readonly Change[]): Digest {
-  const found: Digest = { jobs: new Map(), bulks: 0, queues: [] }
+  const found: Digest = { jobs: new Map(), bulks: 0, queues: [], health: [] }
   const tell = (ids: readonly (number | string)[] | null | undefined, what: What) => {
     if (!ids) {
       found.bulks++
@@ -36,6 +37,7 @@ export function digest(changes: readonly Change[]): Digest {
   }
   for (const { kind, body } of changes) {
     if (kind === 'queue') found.queues.push({ queue: body.queue, paused: body.paused, until: body.until ?? null })
+    else if (kind === 'queue_health') found.health.push(body)
     else if (kind === 'added') tell(Array.isArray(body) ? addedIds(body as never) : body?.ids, 'added')
     else tell(body?.ids, kind === 'feedback' ? 'feedback' : ending.has(kind) ? 'ended' : 'changed')
   }

@@ -120,6 +120,25 @@ describe('queues, lists and figures', () => {
     expect(me.heard.some(([, e]) => e.jobId === other.id)).toBe(false)
   })
 
+  test('a queue that crosses a threshold says so, to those who listen to it; set over HTTP, shown with the queue', async () => {
+    const me = await listener({ token: admin.token })
+    await me.ask('subscribeOverview')
+    const set = await admin('PUT', '/queues/gamma/thresholds', { workers: { critical: 1 } })
+    expect(set).toMatchObject({ status: 404, body: { code: 'unknown_queue' } })
+    await trunkline.enqueue(step, {}, { queue: 'gamma', delay: '1h' })
+    expect(await admin('PUT', '/queues/gamma/thresholds', { workers: { critical: 1, warn: 2 } })).toMatchObject({ status: 400 })
+    expect(await admin('PUT', '/queues/gamma/thresholds', { workers: { critical: 1 } })).toMatchObject({
+      status: 200,
+      body: { health: { level: 'healthy', thresholds: { workers: { critical: 1 } } } },
+    })
+    await until(() => me.of('alert').length > 0)
+    const crossed = [{ measure: 'workers', value: 0, limit: 1, level: 'critical' }]
+    expect(me.of('alert')[0]).toMatchObject({ kind: 'queue_health', queue: 'gamma', was: 'healthy', level: 'critical', crossed })
+    expect(me.of('queueStateChange').find((e) => e.queue === 'gamma')).toMatchObject({ health: 'critical', crossed })
+    expect((await admin('GET', '/queues/gamma')).body.health).toMatchObject({ level: 'critical', crossed })
+    expect((await admin('PUT', '/queues/gamma/thresholds', {})).body.health).toBeNull()
+  })
+
   test('after a break a list gets what it has missed, and says when that is too much', async () => {
     const me = await listener({ token: viewer.token })
     const filter = { queue: 'alpha', tags: ['mine'] }

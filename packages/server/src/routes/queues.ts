@@ -1,6 +1,6 @@
 import { TrunklineError } from '@trunkline/contract'
-import { name, newLimits, pause, queue, queueLimits, queueList, queueQuery } from '@trunkline/contract/http'
-import type { QueueLimits, QueueView, RateLimit, ScheduleView, TransactionVerbs } from '@trunkline/engine'
+import { name, newLimits, pause, queue, queueLimits, queueList, queueQuery, queueThresholds } from '@trunkline/contract/http'
+import type { QueueLimits, QueueThresholds, QueueView, RateLimit, ScheduleView, TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
 import { checkQueue } from '../door/may.ts'
 import { covers } from '../door/principal.ts'
@@ -10,9 +10,10 @@ import { said } from './jobs.ts'
 
 const queuePath = z.strictObject({ queue: name })
 
-function queueAnswer({ paused, ...rest }: QueueView): z.output<typeof queue> {
+function queueAnswer({ paused, health, ...rest }: QueueView): z.output<typeof queue> {
   return {
     ...rest,
+    health: health && { ...health, since: health.since.toISOString() },
     paused: paused && { ...paused, since: paused.since.toISOString(), until: paused.until?.toISOString() ?? null },
   }
 }
@@ -38,7 +39,7 @@ export function queueRoutes({ trunkline }: Service): Route[] {
     checkQueue(call.principal, of)
     const before = await find(of)
     await call.change(`queue:${of}`, async (verbs, note) => {
-      note.before = before.paused
+      note.before = { paused: before.paused, thresholds: before.health?.thresholds ?? null }
       await verb(verbs)
       note.after = call.body
     })
@@ -148,6 +149,21 @@ export function queueRoutes({ trunkline }: Service): Route[] {
           note.after = call.body
         })
         return await limitsOf(of)
+      },
+    }),
+    route({
+      method: 'PUT',
+      url: '/queues/:queue/thresholds',
+      summary: 'From where on a queue is called warning or critical; an empty body takes all thresholds away',
+      tag: 'queues',
+      access: { role: 'operator', object: 'queue' },
+      action: 'queue.thresholds',
+      params: queuePath,
+      body: queueThresholds,
+      answers: { 200: queue },
+      async run(call) {
+        const thresholds = Object.keys(call.body).length > 0 ? (said(call.body) as QueueThresholds) : null
+        return await steer(call, (verbs) => verbs.setThresholds(call.params.queue, thresholds, { by: call.principal.subject }))
       },
     }),
   ]

@@ -177,6 +177,7 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'GET /queues': plain('/queues'),
   'GET /queues/:queue': async ({ side }) => ({ url: `/queues/${side.queue}` }),
   'POST /queues/:queue/pause': async ({ side }) => ({ url: `/queues/${side.queue}/pause`, body: { forMs: 1 } }),
+  'PUT /queues/:queue/thresholds': async ({ side }) => ({ url: `/queues/${side.queue}/thresholds`, body: { waiting: { warning: 1000 } } }),
   'POST /queues/:queue/resume': async ({ side }) => ({ url: `/queues/${side.queue}/resume` }),
   'GET /queues/:queue/limits': async ({ side }) => ({ url: `/queues/${side.queue}/limits` }),
   'PUT /queues/:queue/limits': async ({ side }) => ({ url: `/queues/${side.queue}/limits`, body: { concurrencyPerKey: null } }),
