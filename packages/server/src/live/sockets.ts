@@ -5,6 +5,7 @@ import type { Principal } from '../door/principal.ts'
 import { sessionCookie } from '../routes/auth.ts'
 import type { Service } from '../service.ts'
 import { createJobsNamespace } from './jobs-namespace.ts'
+import { OneWriteAdapter } from './one-write-adapter.ts'
 import { createSystemFigures } from './system-figures.ts'
 
 /** The socket side of a server. */
@@ -86,6 +87,7 @@ export function createSockets(service: Service, server: HttpServer, onError: (er
     connectTimeout: 10_000,
     pingInterval: 25_000,
     pingTimeout: 20_000,
+    adapter: OneWriteAdapter as never,
     allowRequest: (request, decide) => {
       if (!allowed(service, request)) return decide('this origin is not allowed', false)
       if (refusedTooOften(addressOf(request))) return decide('too many refused connections; try again in a minute', false)
