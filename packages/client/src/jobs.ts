@@ -88,6 +88,8 @@ export interface BulkResultsQuery {
 export interface LogQuery {
   /** After the line of this number. */
   after?: string | undefined
+  /** Instead: the last lines before this one. */
+  before?: string | undefined
   level?: readonly string[] | undefined
   stage?: string | undefined
   search?: string | undefined

@@ -46,6 +46,10 @@ export interface Live {
   state(): LiveState
   /** Tells of changes of the state; returns what ends it. */
   onState(listener: (state: LiveState) => void): () => void
+  /** Tells of what came into the caller's inbox, while a socket is open; returns what ends it. */
+  onNotification(listener: (event: Record<string, unknown>) => void): () => void
+  /** Opens the socket anew, as somebody who has logged in again. */
+  reconnect(): void
   close(): void
 }
 
@@ -91,6 +95,7 @@ function belongs(room: Room, name: keyof JobsServerEvents, event: any): boolean 
 export function createLive(http: Http): Live {
   const rooms = new Map<string, Room>()
   const watchers = new Set<(state: LiveState) => void>()
+  const inbox = new Set<(event: Record<string, unknown>) => void>()
   let socket: Socket | null = null
   let state: LiveState = { state: 'closed' }
 
@@ -136,6 +141,7 @@ export function createLive(http: Http): Live {
   }
 
   function hear(name: keyof JobsServerEvents, event: any): void {
+    if (name === 'notification') for (const listener of [...inbox]) listener(event)
     for (const room of rooms.values()) {
       if (!belongs(room, name, event)) continue
       if (room.subject === 'Logs') {
@@ -222,6 +228,13 @@ export function createLive(http: Http): Live {
     onState(listener) {
       watchers.add(listener)
       return () => void watchers.delete(listener)
+    },
+    onNotification(listener) {
+      inbox.add(listener)
+      return () => void inbox.delete(listener)
+    },
+    reconnect() {
+      socket?.disconnect().connect()
     },
     close,
   }

@@ -8,6 +8,8 @@ import { Trunkline } from '@trunkline/engine'
 import { type DatabaseOptions, openDatabase } from '@trunkline/engine/postgres'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { createSerializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { addConsoleFiles } from './console/files.ts'
+import { addLogin } from './console/login.ts'
 import { addDocs } from './docs.ts'
 import { createRefusals } from './door/audit.ts'
 import { createIdentity, type Identity } from './door/identity.ts'
@@ -61,6 +63,8 @@ export interface ServerOptions {
   allowUnsafe?: boolean
   /** How finished backups are listed. Without it the routes of backups say that they are not configured. */
   backups?: ListBackups
+  /** Where the built console lies. Without it there is no page at /admin/jobs. */
+  consoleDir?: string
   onEvent?: (event: ServerEvent) => void
 }
 
@@ -302,6 +306,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   })
   await addDocs(app, service)
   for (const declared of routes) register(app, registrar, declared)
+  addLogin(app, registrar)
+  if (options.consoleDir) addConsoleFiles(app, settings, { folder: options.consoleDir, version: options.version })
   addNotFound(app, routes)
   await app.ready()
   const sockets = createSockets(service, app.server, onError)

@@ -39,6 +39,13 @@ export const serverSettings = z.strictObject({
   allowedOrigins: list.default([]),
   /** Seals signing keys; at least 32 characters. Default: a random one in the data directory. Several servers share one. */
   secret: z.string().min(32, 'at least 32 random characters').optional(),
+  /** What the console calls this installation, and in which colour; red = production, where it asks before it destroys. */
+  environment: z
+    .strictObject({
+      name: z.string().min(1).max(40).default('local'),
+      tone: z.enum(['grey', 'green', 'amber', 'red'], 'one of grey, green, amber, red').default('grey'),
+    })
+    .prefault({}),
   /** Path of the façade for clients of the older API. */
   erpPrefix: z
     .string()

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { TrunklineError } from '@trunkline/contract'
 import { fileSystemStorage, type KeeperOptions, type RetentionOptions, type Storage, type Task, Trunkline } from '@trunkline/engine'
 import type { DatabaseOptions } from '@trunkline/engine/postgres'
@@ -9,6 +10,13 @@ import type { Settings } from './settings.ts'
 
 /** The version of this package. */
 export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
+
+/** Where the build has put the console; undefined where it was not built. */
+export function consoleDir(): string | undefined {
+  // the same from source and from the build
+  const folder = fileURLToPath(new URL('../dist/console/', import.meta.url))
+  return existsSync(`${folder}index.html`) ? folder : undefined
+}
 
 /** Version and, in a checkout, commit: what a worker reports. */
 export function codeVersion(): string {

@@ -161,6 +161,11 @@ export const logQuery = z.strictObject({
     .string()
     .regex(/^\d{1,18}$/, 'the number of a line')
     .optional(),
+  before: z
+    .string()
+    .regex(/^\d{1,18}$/, 'the number of a line')
+    .optional()
+    .meta({ description: 'Instead of after: the last lines before this one' }),
   level: repeated(level).optional(),
   stage: text(200, 1).optional(),
   search: text(200, 1).optional(),

@@ -1,5 +1,6 @@
 import { TrunklineError } from '@trunkline/contract'
 import { done, loggedIn, login, me, newPassword, type user } from '@trunkline/contract/http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { type Account, findByEmail, findById, updateAccount } from '../door/accounts.ts'
 import { isPassword } from '../door/passwords.ts'
@@ -25,9 +26,24 @@ export function userAnswer(account: Account): z.output<typeof user> {
   }
 }
 
+const cookieOptionsOf = (basePath: string) => ({ path: `${basePath}/`, httpOnly: true, sameSite: 'strict' as const })
+
+/** Opens a session for somebody who has logged in: the answer sets the cookie. */
+export async function openSession(
+  { identity, settings }: Pick<Service, 'identity' | 'settings'>,
+  account: Account,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<{ csrfToken: string; expiresAt: Date }> {
+  const { cookie, csrfToken, expiresAt } = await identity.session(account, { address: request.ip, agent: request.headers['user-agent'] })
+  const secure = request.protocol === 'https'
+  reply.setCookie(sessionCookie, cookie, { ...cookieOptionsOf(settings.basePath), secure, expires: expiresAt })
+  return { csrfToken, expiresAt }
+}
+
 /** Logging in and out, and who one is. */
-export function authRoutes({ identity, database, settings }: Service): Route[] {
-  const cookieOptions = { path: `${settings.basePath}/`, httpOnly: true, sameSite: 'strict' as const }
+export function authRoutes(service: Service): Route[] {
+  const { identity, database, settings } = service
   return [
     route({
       method: 'POST',
@@ -47,9 +63,7 @@ export function authRoutes({ identity, database, settings }: Service): Route[] {
           const { token, expiresAt } = await identity.token(account)
           return { token, expiresAt: expiresAt.toISOString(), user: userAnswer(account) }
         }
-        const { ip: address, headers } = call.request
-        const { cookie, csrfToken, expiresAt } = await identity.session(account, { address, agent: headers['user-agent'] })
-        call.reply.setCookie(sessionCookie, cookie, { ...cookieOptions, secure: call.request.protocol === 'https', expires: expiresAt })
+        const { csrfToken, expiresAt } = await openSession(service, account, call.request, call.reply)
         return { csrfToken, expiresAt: expiresAt.toISOString(), user: userAnswer(account) }
       },
     }),
@@ -67,7 +81,7 @@ export function authRoutes({ identity, database, settings }: Service): Route[] {
         }
         await identity.logout(call.principal)
         await call.changed(call.principal.subject)
-        call.reply.clearCookie(sessionCookie, cookieOptions)
+        call.reply.clearCookie(sessionCookie, cookieOptionsOf(settings.basePath))
         return { ok: true }
       },
     }),

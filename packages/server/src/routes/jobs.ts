@@ -267,7 +267,9 @@ export function jobRoutes(service: Service): Route[] {
       answers: { 200: logList },
       async run({ params: { id }, query, within, reply }) {
         await trunkline.get(id, { within })
-        const { download, limit, after, level, ...rest } = query
+        const { download, limit, after, before, level, ...rest } = query
+        if (after !== undefined && before !== undefined)
+          throw new TrunklineError('invalid_option', { field: 'before', received: before, allowed: 'either after or before' })
         const filter = said({ ...rest, levels: level })
         if (download) {
           const { Readable } = await import('node:stream')
@@ -278,7 +280,7 @@ export function jobRoutes(service: Service): Route[] {
             .serializer((body: unknown) => body as string)
             .send(Readable.from(wholeLog(id, download, filter)))
         }
-        const lines = await trunkline.logs(id, { ...filter, limit, ...(after === undefined ? {} : { after }) })
+        const lines = await trunkline.logs(id, { ...filter, limit, ...said({ after, before }) })
         return { data: lines.map(logAnswer), nextCursor: lines.at(-1)?.no ?? after ?? null }
       },
     }),

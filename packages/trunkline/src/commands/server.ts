@@ -3,7 +3,7 @@ import { listBackups } from '@trunkline/tasks'
 import type { Command } from 'commander'
 import { interruption, settingsOf } from '../command.ts'
 import { narrator } from '../narrate.ts'
-import { backupStorage, connect, databaseOptions, keeperOptions, version } from '../platform.ts'
+import { backupStorage, connect, consoleDir, databaseOptions, keeperOptions, version } from '../platform.ts'
 import type { Settings } from '../settings.ts'
 import { onSupervisorGone, reportReady } from '../supervisor.ts'
 import { welcomeFirstOwner } from '../welcome.ts'
@@ -24,7 +24,8 @@ export function serverCommand(program: Command): void {
       const address = await server.start()
       onSupervisorGone(() => process.exit(1))
       reportReady({ address })
-      if (!process.connected) console.log(`API at ${address}/api/v1, documentation at ${address}/api/docs`)
+      if (!process.connected)
+        console.log(`Console at ${address}/admin/jobs, API at ${address}/api/v1, documentation at ${address}/api/docs`)
       if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve))
       await server.stop()
       await trunkline.close()
@@ -35,7 +36,9 @@ export function serverCommand(program: Command): void {
 async function openServer(settings: Settings, say: ReturnType<typeof narrator>): Promise<Server> {
   // loaded here: the other commands do without it
   const { createServer } = await import('@trunkline/server')
+  const folder = consoleDir()
   return await createServer({
+    ...(folder ? { consoleDir: folder } : {}),
     database: await databaseOptions(settings),
     settings: settings.server,
     dataDir: settings.dataDir,

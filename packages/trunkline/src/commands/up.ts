@@ -101,7 +101,7 @@ async function up(settings: Settings, port: number | undefined, command: Command
       onError,
     })
     await Promise.race([Promise.all([supervisor.start(), remote.start()]), interrupted])
-    console.log(`Trunkline is ready: API at ${address}/api/v1, documentation at ${address}/api/docs`)
+    console.log(`Trunkline is ready: console at ${address}/admin/jobs, API at ${address}/api/v1, documentation at ${address}/api/docs`)
     await interrupted
     console.log('stopping …')
   } finally {

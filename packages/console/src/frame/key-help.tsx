@@ -1,0 +1,65 @@
+import { Modal, Switch } from '@mantine/core'
+import { prefer, usePreferences } from '../preferences.ts'
+import css from './key-help.module.css'
+import { places } from './nav.ts'
+
+const general: [string, string][] = [
+  ['Ctrl K or ⌘K', 'search jobs, pages, tasks'],
+  ['/', 'to the query box'],
+  ['t', 'hold the page still, or go on'],
+  ['?', 'this list'],
+  ['Esc', 'close, clear, back'],
+]
+const lists: [string, string][] = [
+  ['j k', 'next, previous row'],
+  ['x', 'choose the row'],
+  ['Shift J, Shift K', 'choose on the way'],
+  ['*', 'choose all that match'],
+  ['Enter', 'open'],
+  ['o', 'open beside the list'],
+]
+const jobs: [string, string][] = [
+  ['r', 'retry'],
+  ['Shift R', 're-run with changes'],
+  ['c', 'cancel'],
+  ['l', 'to the log'],
+  ['[ ]', 'previous, next attempt'],
+]
+
+function Keys({ title, of }: { title: string; of: [string, string][] }) {
+  return (
+    <section>
+      <h3>{title}</h3>
+      <dl className={css.keys}>
+        {of.map(([key, what]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  )
+}
+
+/** All keys. */
+export default function KeyHelp({ onClose }: { onClose: () => void }) {
+  const { shortcuts } = usePreferences()
+  return (
+    <Modal opened onClose={onClose} title="Keys" size="lg">
+      <Switch
+        label="Single keys act (Ctrl K always works)"
+        checked={shortcuts}
+        onChange={(event) => prefer({ shortcuts: event.currentTarget.checked })}
+      />
+      <div className={css.columns}>
+        <Keys title="Everywhere" of={general} />
+        <Keys title="Go to" of={places.map(({ key, label }) => [`g ${key}`, label])} />
+        <Keys title="In lists" of={lists} />
+        <Keys title="A job" of={jobs} />
+      </div>
+    </Modal>
+  )
+}

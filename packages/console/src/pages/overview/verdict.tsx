@@ -1,0 +1,231 @@
+import { IconAlertTriangle, IconCircleCheck, IconPlayerPlay, IconRefresh } from '@tabler/icons-react'
+import type { QueueAnswer, ScheduleAnswer, WorkerAnswer } from '@trunkline/client/contract'
+import { type ReactNode, useState } from 'react'
+import { type OpenFailure, useOpenFailures, useQueues, useSchedules, useWorkers } from '../../live/data.ts'
+import { Act, useChange } from '../../parts/act.tsx'
+import { BulkDialog } from '../../parts/bulk-dialog.tsx'
+import { Go, useGo } from '../../parts/go.tsx'
+import { Problem } from '../../parts/states.tsx'
+import { Time } from '../../parts/time.tsx'
+import { countText, numberText } from '../../parts/words.ts'
+import { client, useMe, whyNot } from '../../session.tsx'
+import css from './overview.module.css'
+
+/** Something that is wrong, and what mends it. */
+interface Trouble {
+  key: string
+  text: ReactNode
+  fix: ReactNode
+}
+
+const day = 86_400_000
+/** A slot that fires later than this is late. */
+const lateMs = 60_000
+
+function FailureFix({ group, onMany }: { group: OpenFailure; onMany: (group: OpenFailure) => void }) {
+  const me = useMe()
+  const change = useChange()
+  const why = whyNot(me, { role: 'operator' })
+  const icon = <IconRefresh size={15} aria-hidden />
+  const [id] = group.jobs
+  if (group.open > 1 || id === undefined)
+    return <Act label={`Retry ${numberText(group.open)}`} icon={icon} why={why} onAct={() => onMany(group)} />
+  const retry = () =>
+    change(() => client.errors.retry(group.fingerprint), { done: 'The job will run again', failed: 'The job was not retried' })
+  return <Act label="Retry" icon={icon} why={why} onAct={retry} />
+}
+
+function failureTrouble(group: OpenFailure, onMany: (group: OpenFailure) => void): Trouble {
+  return {
+    key: group.fingerprint,
+    text: (
+      <>
+        <Go to="/list" search={{ q: `task:${group.task} state:failed` }}>
+          {group.task}
+        </Go>{' '}
+        {group.open === 1 ? 'failed' : `failed ${numberText(group.open)} times`}:{' '}
+        <Go to={`/errors/${group.fingerprint}`}>{group.message || 'without a message'}</Go>{' '}
+        <span className={css.when}>
+          <Time at={group.lastSeen} />
+        </span>
+      </>
+    ),
+    fix: <FailureFix group={group} onMany={onMany} />,
+  }
+}
+
+function StartWorker() {
+  const me = useMe()
+  const change = useChange()
+  const start = () => change(() => client.workers.start({}), { done: 'A worker starts', failed: 'No worker was started' })
+  return <Act label="Start a worker" icon={<IconPlayerPlay size={15} aria-hidden />} why={whyNot(me, { role: 'admin' })} onAct={start} />
+}
+
+function Resume({ queue }: { queue: string }) {
+  const me = useMe()
+  const change = useChange()
+  const resume = () => change(() => client.queues.resume(queue), { done: `${queue} goes on`, failed: `${queue} was not resumed` })
+  return <Act label="Resume" icon={<IconPlayerPlay size={15} aria-hidden />} why={whyNot(me, { role: 'operator' })} onAct={resume} />
+}
+
+function queueTroubles(queues: QueueAnswer[]): Trouble[] {
+  const unserved = queues.filter(({ due, workers, paused }) => due > 0 && workers === 0 && paused === null)
+  const paused = queues.filter(({ due, paused }) => due > 0 && paused !== null)
+  return [
+    ...unserved.map(({ queue, due }) => ({
+      key: `unserved ${queue}`,
+      text: (
+        <>
+          No worker serves <Go to={`/queues/${queue}`}>{queue}</Go>, where {countText(due, 'job waits', 'jobs wait')}
+        </>
+      ),
+      fix: <StartWorker />,
+    })),
+    ...paused.map(({ queue, due, paused: pause }) => ({
+      key: `paused ${queue}`,
+      text: (
+        <>
+          <Go to={`/queues/${queue}`}>{queue}</Go> is paused{pause?.reason ? ` (${pause.reason})` : ''} with {countText(due, 'job')} waiting
+          {pause?.until && (
+            <>
+              ; it goes on <Time at={pause.until} />
+            </>
+          )}
+        </>
+      ),
+      fix: <Resume queue={queue} />,
+    })),
+  ]
+}
+
+function ScheduleFix({ schedule }: { schedule: ScheduleAnswer }) {
+  const me = useMe()
+  const change = useChange()
+  const go = useGo()
+  const run = () =>
+    change(() => client.schedules.run(schedule.id), {
+      done: `${schedule.name} runs now`,
+      failed: `${schedule.name} was not started`,
+      action: ({ jobId }) => ({ label: 'Open', run: () => go(`/${jobId}`) }),
+    })
+  return <Act label="Run now" icon={<IconPlayerPlay size={15} aria-hidden />} why={whyNot(me, { role: 'operator' })} onAct={run} />
+}
+
+/** What is wrong with the last slot of a schedule; null = nothing that is younger than a day. */
+export function scheduleComplaint({ lastRun, missedSlots, isEnabled }: ScheduleAnswer): string | null {
+  if (!isEnabled || !lastRun || Date.now() - new Date(lastRun.slot).getTime() > day) return null
+  if (lastRun.state === 'missed' || lastRun.state === 'skipped') return 'did not run'
+  if (lastRun.state === 'failed') return 'ran and failed'
+  if (missedSlots > 0) return `missed ${countText(missedSlots, 'slot')}, last before it ran`
+  return lastRun.latenessMs > lateMs ? 'ran late' : null
+}
+
+function scheduleTroubles(schedules: ScheduleAnswer[]): Trouble[] {
+  return schedules.flatMap((schedule) => {
+    const complaint = scheduleComplaint(schedule)
+    if (complaint === null) return []
+    const text = (
+      <>
+        <Go to={`/schedules/${schedule.id}`}>{schedule.name}</Go> {complaint}{' '}
+        <span className={css.when}>
+          slot <Time at={schedule.lastRun?.slot ?? null} zone={schedule.timezone} />
+        </span>
+      </>
+    )
+    return [{ key: `schedule ${schedule.id}`, text, fix: <ScheduleFix schedule={schedule} /> }]
+  })
+}
+
+function CleanUp() {
+  const me = useMe()
+  const change = useChange()
+  const clean = () =>
+    change(() => client.workers.cleanup({}), {
+      done: ({ jobs, workers }) => `${countText(workers.length, 'dead worker')} removed, ${countText(jobs, 'job')} handed on`,
+      failed: 'Nothing was cleaned up',
+    })
+  return <Act label="Hand its jobs on" icon={<IconRefresh size={15} aria-hidden />} why={whyNot(me, { role: 'admin' })} onAct={clean} />
+}
+
+function workerTroubles(workers: WorkerAnswer[]): Trouble[] {
+  const stale = workers.filter(({ isStale, state }) => isStale && state !== 'stopped')
+  const drifting = workers.filter(({ drift, isStale }) => drift && !isStale)
+  return [
+    ...stale.map((worker) => ({
+      key: `stale ${worker.id}`,
+      text: (
+        <>
+          Worker <Go to={`/workers/${worker.id}`}>{worker.name}</Go> on {worker.host} is silent with {countText(worker.held, 'job')}
+        </>
+      ),
+      fix: <CleanUp />,
+    })),
+    ...(drifting.length > 0
+      ? [
+          {
+            key: 'drift',
+            text: (
+              <>
+                {countText(drifting.length, 'worker runs', 'workers run')} another version than the newest:{' '}
+                {[...new Set(drifting.map((w) => w.version))].join(', ')}
+              </>
+            ),
+            fix: <Go to="/workers">Look at workers</Go>,
+          },
+        ]
+      : []),
+  ]
+}
+
+/** The first thing to see: all is well, or what is wrong, each with the button that mends it. */
+export function Verdict() {
+  const failures = useOpenFailures()
+  const queues = useQueues()
+  const workers = useWorkers()
+  const schedules = useSchedules()
+  const [many, setMany] = useState<OpenFailure | null>(null)
+  const error = failures.error ?? queues.error ?? workers.error ?? schedules.error
+  const isLoading = !error && (failures.isPending || queues.isPending || workers.isPending || schedules.isPending)
+  const troubles = [
+    ...(failures.data?.groups ?? []).map((group) => failureTrouble(group, setMany)),
+    ...queueTroubles(queues.data?.data ?? []),
+    ...scheduleTroubles(schedules.data?.data ?? []),
+    ...workerTroubles(workers.data?.data ?? []),
+  ]
+  const look = isLoading ? 'loading' : troubles.length > 0 ? 'bad' : 'good'
+  return (
+    <section className={css.verdict} data-look={look} aria-label="Verdict" aria-live="polite" aria-busy={isLoading}>
+      {error && <Problem error={error} what="Not everything could be looked at." />}
+      {isLoading ? (
+        <h2 className={css.sentence}>Looking …</h2>
+      ) : troubles.length === 0 ? (
+        <h2 className={css.sentence}>
+          <IconCircleCheck size={20} aria-hidden /> All well: no job lies failed from the last 24 hours, every queue is served, every
+          schedule has run
+        </h2>
+      ) : (
+        <>
+          <h2 className={css.sentence}>
+            <IconAlertTriangle size={20} aria-hidden /> {countText(troubles.length, 'problem')}
+          </h2>
+          <ul className={css.troubles}>
+            {troubles.map(({ key, text, fix }) => (
+              <li key={key}>
+                <span className={css.trouble}>{text}</span>
+                {fix}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {many && (
+        <BulkDialog
+          verb="retry"
+          of={{ filter: { q: `state:failed fingerprint:${many.fingerprint}` } }}
+          title={`Retry ${numberText(many.open)} jobs of ${many.task}`}
+          onClose={() => setMany(null)}
+        />
+      )}
+    </section>
+  )
+}
