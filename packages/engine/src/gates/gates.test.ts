@@ -3,6 +3,7 @@ import { signal, testDatabase, until } from '../../../../test/support/database.t
 import { defineTask, type Task, type TaskContext } from '../jobs/define-task.ts'
 import { Snooze } from '../jobs/fate.ts'
 import { recover } from '../jobs/recover.ts'
+import type { Job } from '../trunkline.ts'
 import type { Worker } from '../worker/worker.ts'
 
 const db = await testDatabase()
@@ -55,9 +56,9 @@ const results = (jobs: readonly { result(): Promise<unknown> }[]) => Promise.all
 /** A job that has begun goes on when it is told to; the ids of those that have. */
 function stage() {
   const begun: string[] = []
-  const gates = new Map<string, ReturnType<typeof signal>>()
+  const gates = new Map<string, ReturnType<typeof signal<void>>>()
   const gate = (id: string) => {
-    const found = gates.get(id) ?? signal()
+    const found = gates.get(id) ?? signal<void>()
     gates.set(id, found)
     return found
   }
@@ -443,7 +444,7 @@ describe('together with', () => {
         { name: 'child', task, payload: 7, dependsOn: ['parent'], ...keys },
       ],
     })
-    const { parent, child } = flow.jobs as { parent: { id: string }; child: { id: string; result(): Promise<unknown> } }
+    const { parent, child } = flow.jobs as { [name in 'parent' | 'child']: Job }
     await began(parent.id)
     const [sql] = await db.rows(`select trunkline.enqueue($1, '8', concurrency_key => 'k')::text id`, [name])
     for (const id of [replacing.id, debounced.id, idempotent.id, templated.id, sql.id]) {
