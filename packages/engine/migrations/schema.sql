@@ -206,7 +206,7 @@ table gate with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=
   kind smallint not null
   key text not null
   made_at timestamp with time zone not null default now()
-  head bigint not null default '-4611686018427387904'::bigint
+  head bigint not null default '4611686018427387904'::bigint
   tokens double precision
   filled_at timestamp with time zone
   due timestamp with time zone
