@@ -111,6 +111,7 @@ async function jobOf({ schedule, at, manual }: PlannedSlot, source: Source, name
     tags: options.tags && options.tags.length > 0 ? options.tags : null,
     keys: null,
     rerunOf: null,
+    trace: null,
     payload: JSON.stringify(fillPayload(payload, values)),
   }
 }
