@@ -7,6 +7,7 @@ import { isTransient } from '../postgres/transient.ts'
 import { checkAttempts, checkKeys, checkPriority } from './check-options.ts'
 import type { Task } from './define-task.ts'
 import type { DependsOnJob } from './depends-on.ts'
+import { type GateKeyOptions, type GateKeys, gateKeyNames, laneOf, plainLane, readGateKeys } from './gate-keys.ts'
 import { jsonText } from './json-text.ts'
 import { type KeyOptions, type Keys, keyOptionNames, readKeys } from './keys.ts'
 import type { KnownTask, Names } from './names.ts'
@@ -18,7 +19,7 @@ const enqueueMany = statement(import.meta.url, 'enqueue-many.sql')
 const enqueueKeyed = statement(import.meta.url, 'enqueue-keyed.sql')
 
 /** What may be said of a job when it is made. */
-export interface EnqueueOptions extends KeyOptions {
+export interface EnqueueOptions extends KeyOptions, GateKeyOptions {
   /** Default: the task's queue. */
   queue?: string
   /** −100 to 100, higher runs first. Default: the task's. */
@@ -45,11 +46,14 @@ export interface EnqueueOptions extends KeyOptions {
   tx?: Queryable
 }
 
-/** Options of `enqueueMany`: a key of each payload instead of one key for all. */
+/** Options of `enqueueMany`: a unique key of each payload instead of one for all; the keys of limits may be either. */
 export interface EnqueueManyOptions<Input = any>
-  extends Omit<EnqueueOptions, 'uniqueKey' | 'idempotencyKey' | 'idempotencyWindow' | 'templateId'> {
+  extends Omit<EnqueueOptions, 'uniqueKey' | 'idempotencyKey' | 'idempotencyWindow' | 'templateId' | keyof GateKeyOptions> {
   /** The unique key of each payload. */
   uniqueKey?: (payload: Input, index: number) => string
+  orderingKey?: string | ((payload: Input, index: number) => string)
+  concurrencyKey?: string | ((payload: Input, index: number) => string)
+  rateKey?: string | ((payload: Input, index: number) => string)
 }
 
 const optionNames = [
@@ -65,13 +69,14 @@ const optionNames = [
   'traceparent',
   'tx',
   ...keyOptionNames,
+  ...gateKeyNames,
 ] as const satisfies readonly (keyof EnqueueOptions)[]
 
 /** One checked job, ready to be stored. */
 export interface NewJob {
   readonly queueId: number
   readonly taskId: number
-  /** Negated, as stored. */
+  /** Its lane, as stored: negated, and far behind where it has gates to pass. */
   readonly priority: number
   readonly maxAttempts: number
   readonly runAt: string | null
@@ -81,6 +86,7 @@ export interface NewJob {
   readonly createdBy: string | null
   readonly tags: readonly string[] | null
   readonly keys: Keys | null
+  readonly gateKeys: GateKeys | null
   /** The job that this one repeats. */
   readonly rerunOf: string | null
   /** The trace it is made in. */
@@ -168,15 +174,17 @@ async function readOptions(names: Names, known: KnownTask, options: EnqueueOptio
       allowed: 'text of at most 200 characters',
     })
   }
+  const gateKeys = readGateKeys(options)
   return {
     taskId: known.id,
-    priority: -checkPriority(options.priority ?? known.priority),
+    priority: laneOf(checkPriority(options.priority ?? known.priority), gateKeys),
     maxAttempts: checkAttempts(options.maxAttempts ?? known.attempts, 'maxAttempts'),
     ...readStart(options),
     timeoutMs: options.timeout === undefined ? known.timeoutMs : toMilliseconds(options.timeout, 'timeout') || null,
     createdBy: options.createdBy ?? null,
     tags: tags.length > 0 ? tags : null,
     keys: readKeys(options),
+    gateKeys,
     rerunOf: null,
     trace: readTrace(options.traceparent),
     queueId: await names.queueId(options.queue ?? known.queue),
@@ -210,8 +218,10 @@ export async function readManyJobs(
   payloads: readonly unknown[],
   options: EnqueueManyOptions,
 ): Promise<NewJob[]> {
-  const { uniqueKey, ...common } = options
-  if (uniqueKey === undefined) return await readJobs(names, task, payloads, common)
+  const { uniqueKey, ...given } = options
+  const { common, gatesOf } = eachGate(given)
+  const gated = (jobs: NewJob[]) => (gatesOf ? jobs.map((job, i) => withGates(job, gatesOf(payloads[i], i))) : jobs)
+  if (uniqueKey === undefined) return gated(await readJobs(names, task, payloads, common))
   if (typeof uniqueKey !== 'function') {
     throw new TrunklineError('invalid_option', { field: 'uniqueKey', received: show(uniqueKey), allowed: 'a function of the payload' })
   }
@@ -222,7 +232,30 @@ export async function readManyJobs(
     return readKeys({ uniqueKey: uniqueKey(payloads[i], i), ...said })
   }
   const { uniqueMode: _m, uniqueWindow: _w, uniqueMaxWait: _x, ...rest } = common
-  return (await readJobs(names, task, payloads, rest)).map((job, i) => ({ ...job, keys: keyOf(i) }))
+  return gated(await readJobs(names, task, payloads, rest)).map((job, i) => ({ ...job, keys: keyOf(i) }))
+}
+
+const withGates = (job: NewJob, gateKeys: GateKeys | null): NewJob => ({
+  ...job,
+  gateKeys,
+  priority: laneOf(-plainLane(job.priority), gateKeys),
+})
+
+/** Takes the keys of limits that are functions of the payload out of the options. */
+function eachGate(options: Omit<EnqueueManyOptions, 'uniqueKey'>): {
+  common: Omit<EnqueueOptions, 'uniqueKey'>
+  gatesOf: ((payload: unknown, i: number) => GateKeys | null) | null
+} {
+  const common: Record<string, unknown> = { ...options }
+  if (!gateKeyNames.some((name) => typeof options[name] === 'function')) return { common, gatesOf: null }
+  for (const name of gateKeyNames) delete common[name]
+  const keyOf = (name: keyof GateKeyOptions, payload: unknown, i: number) => {
+    const said = options[name]
+    return said === undefined ? {} : { [name]: typeof said === 'function' ? said(payload, i) : said }
+  }
+  const gatesOf = (payload: unknown, i: number) =>
+    readGateKeys(Object.assign({}, ...gateKeyNames.map((name) => keyOf(name, payload, i))) as GateKeyOptions)
+  return { common, gatesOf }
 }
 
 const column = (jobs: readonly NewJob[], pick: (job: NewJob) => number | string | null) => numbers(jobs.map(pick))
@@ -242,6 +275,7 @@ export function columns(jobs: readonly NewJob[]): string[] {
     column(jobs, (j) => j.delayMs),
     textColumn(jobs, (j) => j.tags && JSON.stringify(j.tags)),
     column(jobs, (j) => j.rerunOf),
+    textColumn(jobs, (j) => j.gateKeys && JSON.stringify(j.gateKeys)),
   ]
 }
 
@@ -282,7 +316,7 @@ const keyedRows = 1000
 export async function storeMany(database: Database, jobs: readonly NewJob[], tx?: Queryable): Promise<StoredJob[]> {
   const [first] = jobs
   if (!first) return []
-  const send = first.keys ? storeKeyed : storeAlike
+  const send = first.keys ? storeKeyed : jobs.every((job) => job.gateKeys === first.gateKeys) ? storeAlike : storeDifferent
   const parts = slices(jobs, first.keys ? keyedRows : statementRows)
   if (parts.length === 1) return tx ? await send(database, jobs, tx) : await withPartitions(database, () => send(database, jobs))
   const sendAll = async (on: Queryable) => {
@@ -293,10 +327,14 @@ export async function storeMany(database: Database, jobs: readonly NewJob[], tx?
   return tx ? await sendAll(tx) : await withPartitions(database, () => database.transaction(sendAll))
 }
 
+const storeDifferent = async (database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<StoredJob[]> =>
+  (await storeMixed(database, jobs, on)).map((id) => ({ id, made: 'new' }))
+
 async function storeAlike(database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<StoredJob[]> {
-  const { queueId, taskId, priority, maxAttempts, runAt, delayMs, timeoutMs, createdBy, tags } = jobs[0] as NewJob
+  const { queueId, taskId, priority, maxAttempts, runAt, delayMs, timeoutMs, createdBy, tags, gateKeys } = jobs[0] as NewJob
   const payloads = textColumn(jobs, (j) => j.payload)
-  const values = [queueId, taskId, priority, maxAttempts, runAt, timeoutMs, createdBy, payloads, delayMs, tags && texts(tags)]
+  const settings = [queueId, taskId, priority, maxAttempts, runAt, timeoutMs, createdBy, payloads, delayMs]
+  const values = [...settings, tags && texts(tags), gateKeys && texts(gateKeys)]
   const store = async (tx: Queryable | undefined): Promise<StoredJob[]> => {
     const [row] = await database.run<{ ids: string[] }>(enqueueMany, values, tx)
     return (row?.ids ?? []).map((id) => ({ id, made: 'new' }))

@@ -5,6 +5,7 @@ import { statement } from '../postgres/statement.ts'
 import { answerOf, type JobAnswer, refusal } from './answers.ts'
 import { checkAttempts, checkKeys, checkPriority } from './check-options.ts'
 import { type EnqueueOptions, type NewJob, readStart, readTags, storeMixed } from './enqueue.ts'
+import { type GateKeys, laneOf } from './gate-keys.ts'
 import { jsonText } from './json-text.ts'
 import { checkJobId, type Names } from './names.ts'
 import { withPartitions } from './partitions.ts'
@@ -29,6 +30,7 @@ interface Source {
   max_attempts: number
   timeout_ms: number | null
   tags: string[] | null
+  gate_keys: GateKeys | null
   payload: string
   state: JobState
 }
@@ -46,7 +48,8 @@ async function readRerun(names: Names, options: RerunOptions): Promise<(source: 
   return (source) => ({
     taskId: source.task_id,
     queueId: queueId ?? source.queue_id,
-    priority: lane ?? source.priority,
+    priority: laneOf(-(lane ?? source.priority), source.gate_keys),
+    gateKeys: source.gate_keys,
     maxAttempts: attempts ?? source.max_attempts,
     timeoutMs: source.timeout_ms,
     createdBy: createdBy ?? null,

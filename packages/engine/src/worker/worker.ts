@@ -4,6 +4,7 @@ import type { Task } from '../jobs/define-task.ts'
 import { giveUpKind } from '../jobs/give-up.ts'
 import type { Names } from '../jobs/names.ts'
 import { parentsOf } from '../jobs/parents.ts'
+import { pauseByJob } from '../jobs/pause.ts'
 import { reclaim } from '../jobs/recover.ts'
 import { createFeedbackWriter } from '../log/feedback-writer.ts'
 import type { Database } from '../postgres/database.ts'
@@ -173,6 +174,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
           writer,
           fence,
           parents: (id) => parentsOf(database, id),
+          pauseQueue: (queue, id, until) => pauseByJob(database, queue, id, until),
         })
       emit({ type: 'unknown_task', jobId: String(job.id), taskId: job.taskId })
       handBack([job], unknownTaskMs)
@@ -201,6 +203,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     queueIds,
     workerId: currentId,
     wanted: () => pace.wanted(pool.free(), pool.buffered(), ledger.open()),
+    free: () => pace.startable(pool.free(), pool.buffered()),
     suspectAllowed: () => suspect === null,
     accept(claim, isSuspect) {
       ledger.accept(claim)

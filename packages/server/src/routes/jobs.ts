@@ -205,12 +205,13 @@ export function jobRoutes(service: Service): Route[] {
         const { cursor: asOf } = await trunkline.changes()
         const queues = (await trunkline.queues())
           .filter((q) => covers(principal.scopes.queues, q.queue))
-          .map(({ due, workers: _, paused: __, ...q }) => ({ ...q, pending: due + q.scheduled }))
-        const sum = (of: 'pending' | 'scheduled' | 'blocked' | 'running' | 'completed' | 'failed' | 'cancelled') =>
+          .map(({ due, workers: _, paused: __, ...q }) => ({ ...q, pending: due + q.scheduled + q.held }))
+        const sum = (of: 'pending' | 'scheduled' | 'held' | 'blocked' | 'running' | 'completed' | 'failed' | 'cancelled') =>
           queues.reduce((n, q) => n + q[of], 0)
         const total = {
           pending: sum('pending'),
           scheduled: sum('scheduled'),
+          held: sum('held'),
           blocked: sum('blocked'),
           running: sum('running'),
           completed: sum('completed'),
