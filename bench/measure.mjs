@@ -61,3 +61,10 @@ export async function measured({ admin, serverPid, n }, work) {
     serverUsPerJob: (processorTime(serverPid) - server) / n,
   }
 }
+
+/** A text as one masked frame of a WebSocket client (RFC 6455, section 5.2), up to 65,535 bytes; its mask is zero. */
+export function frame(text) {
+  const body = Buffer.from(text)
+  const head = body.length < 126 ? Buffer.from([0x81, 0x80 | body.length]) : Buffer.from([0x81, 0xfe, body.length >> 8, body.length & 255])
+  return Buffer.concat([head, Buffer.alloc(4), body])
+}

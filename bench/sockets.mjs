@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbedded } from '../packages/trunkline/dist/embedded.js'
 import { defineTask, Trunkline } from '../packages/trunkline/dist/index.js'
-import { pause, percentile } from './measure.mjs'
+import { frame, pause, percentile, processorTime } from './measure.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -86,6 +86,7 @@ const offlineSince = performance.now()
 
 const worker = await trunkline.work([noop], { concurrency: 5 })
 let made = 0
+const cpuBefore = { server: processorTime(server.pid), clients: processorTime(clients.pid) }
 const loadBegun = performance.now()
 const load = async (untilMs) => {
   const start = performance.now()
@@ -104,6 +105,8 @@ await load(asked.seconds * 1000)
 await pause(1500)
 const heard = await clients.ask('figures')
 const seconds = (performance.now() - loadBegun) / 1000
+const perEvent = (of) => ((processorTime(of.pid) - cpuBefore[of === server ? 'server' : 'clients']) / heard.events).toFixed(1)
+const costs = `${perEvent(server)} µs of processor time an event in the server, ${perEvent(clients)} µs in its clients`
 
 // a client that never reads, in a room that hears everything
 const { hostname, port } = new URL(address)
@@ -115,11 +118,6 @@ stuck.write(
   `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
 )
 await new Promise((resolve) => stuck.once('data', resolve))
-const frame = (text) => {
-  const body = Buffer.from(text)
-  const head = body.length < 126 ? Buffer.from([0x81, 0x80 | body.length]) : Buffer.from([0x81, 0xfe, body.length >> 8, body.length & 255])
-  return Buffer.concat([head, Buffer.alloc(4), body])
-}
 stuck.write(frame(`40/jobs,${JSON.stringify({ token })}`))
 await new Promise((resolve) => stuck.once('data', resolve))
 stuck.write(frame('42/jobs,["subscribeAll"]'))
@@ -160,7 +158,7 @@ const rows = [
   ['a client that never reads', `${(stuckCost / 1e6).toFixed(1)} MB`, 'under 20 MB', stuckCost < 20e6],
 ]
 console.log(
-  `${asked.sockets} sockets connected in ${(connectMs / 1000).toFixed(1)} s; ${made} updates in ${seconds.toFixed(0)} s, ${heard.events} events heard\n`,
+  `${asked.sockets} sockets connected in ${(connectMs / 1000).toFixed(1)} s; ${made} updates in ${seconds.toFixed(0)} s, ${heard.events} events heard; ${costs}\n`,
 )
 console.log('| what | found | wanted | |\n|---|---|---|---|')
 for (const [what, found, wanted, holds] of rows)

@@ -1,8 +1,8 @@
 // The clients of npm run bench:sockets, in a process of their own. The many speak just as much of the protocol as they need, so that
 // the two cores measure the server and not its clients; the one that goes offline is a real socket.io-client.
+import { connect } from 'node:net'
 import { io } from 'socket.io-client'
-import WebSocket from 'ws'
-import { pause } from '../measure.mjs'
+import { frame, pause } from '../measure.mjs'
 
 const { BENCH_URL: url, BENCH_TOKEN: token } = process.env
 const sockets = []
@@ -23,24 +23,61 @@ async function open() {
   return socket
 }
 
-/** A bare client of one queue's room; resolves once it is subscribed. */
+/**
+ * A bare client of one queue's room, on a plain connection with one buffer for all that is read; resolves once it is subscribed.
+ * What a frame is: RFC 6455, section 5.2; the server's are short, whole and not masked.
+ */
 function listen(queue, onEvent) {
-  const address = `${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`
-  const socket = new WebSocket(address, { perMessageDeflate: false, skipUTF8Validation: true })
+  let rest = null
+  let handshake = true
+  const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {
-    socket.on('error', reject)
-    socket.on('message', (data) => {
-      if (data[0] === 0x32) return socket.send('3')
-      if (data.length < 12) return
-      const text = data.latin1Slice(0)
+    const onText = (text) => {
+      if (text === '2') return send('3')
       if (text.startsWith('42/jobs,["jobAdded"')) onEvent(text)
-      else if (text.startsWith('0{')) socket.send(`40/jobs,${JSON.stringify({ token })}`)
-      else if (text.startsWith('42/jobs,["connected"')) socket.send(`42/jobs,1["subscribeQueue",${JSON.stringify({ queue })}]`)
+      else if (text.startsWith('0{')) send(`40/jobs,${JSON.stringify({ token })}`)
+      else if (text.startsWith('42/jobs,["connected"')) send(`42/jobs,1["subscribeQueue",${JSON.stringify({ queue })}]`)
       else if (text.startsWith('43/jobs,1[')) text.includes('"ok":true') ? resolve(socket) : reject(new Error(text))
       else if (text.startsWith('44')) reject(new Error(text))
-    })
+    }
+    const onBytes = (n, buffer) => {
+      let data = rest ? Buffer.concat([rest, buffer.subarray(0, n)]) : buffer.subarray(0, n)
+      if (handshake) {
+        const end = data.indexOf('\r\n\r\n')
+        if (end >= 0) {
+          handshake = false
+          data = data.subarray(end + 4)
+        }
+      }
+      rest = Buffer.from(handshake ? data : data.subarray(readFrames(data, onText)))
+      if (rest.length === 0) rest = null
+      return true
+    }
+    const socket = connect({ host: hostname, port: Number(port), onread: { buffer: shared, callback: onBytes } })
+    const send = (text) => socket.write(frame(text))
+    socket.on('error', reject)
+    socket.write(
+      `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    )
   })
 }
+const shared = Buffer.alloc(65_536)
+
+/** Hands over the text of each whole frame; answers where the first that is not whole begins. */
+function readFrames(data, onText) {
+  let at = 0
+  while (at + 2 <= data.length) {
+    const short = data[at + 1]
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10
+    if (at + head > data.length) break
+    const length = short < 126 ? short : short === 126 ? data.readUInt16BE(at + 2) : Number(data.readBigUInt64BE(at + 2))
+    if (at + head + length > data.length) break
+    onText(data.latin1Slice(at + head, at + head + length))
+    at += head + length
+  }
+  return at
+}
+
 /** A field of an event's JSON text. */
 const field = (text, name) => {
   const from = text.indexOf(`"${name}":"`) + name.length + 4

@@ -83,6 +83,8 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
     createdBy: null,
     tags: s.tags.length > 0 ? s.tags : null,
     rerunOf: null,
+    trace: null,
+    gateKeys: null,
     payload: String(s.payload),
     keys:
       s.key === undefined && s.idempotency === undefined
@@ -162,7 +164,7 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
     },
     async claim() {
       const queue = pick(queues)
-      const all = (await lanesOf(link, queue)).sort((a, b) => a - b)
+      const all = (await lanesOf(link, queue)).lanes.sort((a, b) => a - b)
       same('lanes', all, model.lanesOf(queue))
       const suspects = all.includes(isolationLane) && random() < 0.7
       const lanes = suspects ? [isolationLane] : all.filter((l) => l !== isolationLane)

@@ -6,8 +6,10 @@ import type {
   LoginBody,
   MeAnswer,
   NewPasswordBody,
+  NewQueueLimitsBody,
   PauseBody,
   QueueAnswer,
+  QueueLimitsAnswer,
   QueueListAnswer,
   QueueThresholdsBody,
   StartWorkersBody,
@@ -35,6 +37,10 @@ export interface Queues {
   get(queue: string): Promise<QueueAnswer>
   pause(queue: string, body?: PauseBody): Promise<QueueAnswer>
   resume(queue: string): Promise<QueueAnswer>
+  /** Its limits, how they stand, and the keys that jobs have or wait for. */
+  limits(queue: string): Promise<QueueLimitsAnswer>
+  /** What is left out stays, null takes a limit away. */
+  setLimits(queue: string, limits: NewQueueLimitsBody): Promise<QueueLimitsAnswer>
   /** In place of those it has; `{}` takes them away. */
   setThresholds(queue: string, thresholds: QueueThresholdsBody): Promise<QueueAnswer>
 }
@@ -75,6 +81,8 @@ export function createAdministration({ request }: Http): { auth: Auth; queues: Q
       get: (queue) => request('GET', named('queues', queue)),
       pause: (queue, body = {}) => request('POST', named('queues', queue, '/pause'), { body }),
       resume: (queue) => request('POST', named('queues', queue, '/resume')),
+      limits: (queue) => request('GET', named('queues', queue, '/limits')),
+      setLimits: (queue, body) => request('PUT', named('queues', queue, '/limits'), { body }),
       setThresholds: (queue, body) => request('PUT', named('queues', queue, '/thresholds'), { body }),
     },
     workers: {

@@ -141,6 +141,7 @@ table debounce with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_thre
   run_at timestamp with time zone not null
   last_at timestamp with time zone not null
   calls integer not null default 1
+  gate_keys text[]
   constraint debounce_pkey PRIMARY KEY (id)
   constraint debounce_queue_id_key_key UNIQUE (queue_id, key)
   CREATE INDEX debounce_run_at ON trunkline.debounce USING btree (run_at)
@@ -199,6 +200,32 @@ table flow_job
   CREATE INDEX flow_job_flow ON trunkline.flow_job USING btree (flow_id, id)
   CREATE UNIQUE INDEX flow_job_node ON trunkline.flow_job USING btree (flow_id, node) WHERE (node IS NOT NULL)
 
+table gate with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, fillfactor=50)
+  id bigint not null identity
+  queue_id integer not null
+  kind smallint not null
+  key text not null
+  made_at timestamp with time zone not null default now()
+  head bigint not null default '-4611686018427387904'::bigint
+  tokens double precision
+  filled_at timestamp with time zone
+  due timestamp with time zone
+  constraint gate_pkey PRIMARY KEY (id)
+  constraint gate_queue_id_kind_key_key UNIQUE (queue_id, kind, key)
+  CREATE INDEX gate_due ON trunkline.gate USING btree (queue_id, due) WHERE (due IS NOT NULL)
+
+table held with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000)
+  queue_id integer not null
+  gate_id bigint not null
+  rank bigint not null
+  id bigint not null
+  priority smallint not null
+  attempt smallint not null
+  more boolean not null
+  at timestamp with time zone not null default now()
+  constraint held_id_key UNIQUE (id)
+  constraint held_pkey PRIMARY KEY (queue_id, gate_id, rank)
+
 table hidden with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
   id bigint not null
   at timestamp with time zone not null default now()
@@ -242,6 +269,7 @@ table job partitioned by RANGE (id)
   key text
   tags text[]
   rerun_of bigint
+  gate_keys text[]
   constraint job_pkey PRIMARY KEY (id)
   CREATE INDEX job_tags ON ONLY trunkline.job USING gin (tags) WHERE (tags IS NOT NULL)
 
@@ -290,6 +318,9 @@ view jobs
   template_id uuid
   flow_id bigint
   depends_on bigint[]
+  ordering_key text
+  concurrency_key text
+  rate_key text
 
 table key with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, fillfactor=70)
   queue_id integer not null
@@ -302,6 +333,12 @@ table key with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold
   hash bytea
   constraint key_pkey PRIMARY KEY (queue_id, kind, key)
   CREATE INDEX key_at ON trunkline.key USING btree (at)
+
+table knock with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000)
+  queue_id integer not null
+  seq bigint not null identity
+  gates bigint[] not null
+  constraint knock_pkey PRIMARY KEY (queue_id, seq)
 
 table late with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000)
   seq bigint not null identity
@@ -323,6 +360,7 @@ table lease with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor
   at timestamp with time zone not null default now()
   ids bigint[] not null
   attempts smallint[] not null
+  queue_id integer
   constraint lease_pkey PRIMARY KEY (id)
 
 table log partitioned by RANGE (job_id)
@@ -387,6 +425,14 @@ table outcome partitioned by RANGE (id)
   CREATE INDEX outcome_finished_at ON ONLY trunkline.outcome USING brin (finished_at) WITH (pages_per_range='32')
   CREATE INDEX outcome_not_completed ON ONLY trunkline.outcome USING btree (finished_at) WHERE (status <> 2)
 
+table permit with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000)
+  job_id bigint not null
+  kind smallint not null
+  queue_id integer not null
+  gate_id bigint not null
+  constraint permit_pkey PRIMARY KEY (job_id, kind)
+  CREATE INDEX permit_gate ON trunkline.permit USING btree (gate_id)
+
 table progress with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, fillfactor=50)
   job_id bigint not null
   attempt smallint not null
@@ -406,6 +452,7 @@ table queue
   paused_until timestamp with time zone
   paused_reason text
   paused_by text
+  limited boolean not null default false
   constraint queue_name_check CHECK ((name ~ '^[A-Za-z0-9_.:/-]{1,128}$'::text))
   constraint queue_name_key UNIQUE (name)
   constraint queue_pkey PRIMARY KEY (id)
@@ -421,6 +468,30 @@ table queue_health
   constraint queue_health_level_check CHECK ((level = ANY (ARRAY['healthy'::text, 'warning'::text, 'critical'::text])))
   constraint queue_health_pkey PRIMARY KEY (queue_id)
   constraint queue_health_queue_id_fkey FOREIGN KEY (queue_id) REFERENCES trunkline.queue(id) ON DELETE CASCADE
+
+table queue_limit with (fillfactor=50)
+  queue_id integer not null
+  concurrency integer
+  rate integer
+  rate_ms bigint
+  burst integer
+  key_concurrency integer
+  key_rate integer
+  key_rate_ms bigint
+  key_burst integer
+  tokens double precision
+  filled_at timestamp with time zone
+  constraint queue_limit_burst_check CHECK ((burst >= 1))
+  constraint queue_limit_check CHECK ((((rate IS NULL) = (rate_ms IS NULL)) AND ((rate IS NULL) = (burst IS NULL))))
+  constraint queue_limit_check1 CHECK ((((key_rate IS NULL) = (key_rate_ms IS NULL)) AND ((key_rate IS NULL) = (key_burst IS NULL))))
+  constraint queue_limit_concurrency_check CHECK ((concurrency >= 1))
+  constraint queue_limit_key_burst_check CHECK ((key_burst >= 1))
+  constraint queue_limit_key_concurrency_check CHECK ((key_concurrency >= 1))
+  constraint queue_limit_key_rate_check CHECK ((key_rate >= 1))
+  constraint queue_limit_key_rate_ms_check CHECK ((key_rate_ms >= 1))
+  constraint queue_limit_pkey PRIMARY KEY (queue_id)
+  constraint queue_limit_rate_check CHECK ((rate >= 1))
+  constraint queue_limit_rate_ms_check CHECK ((rate_ms >= 1))
 
 table ready with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, fillfactor=70)
   queue_id integer not null
@@ -621,6 +692,14 @@ table template_version
   constraint template_version_pkey PRIMARY KEY (template_id, version)
   constraint template_version_template_id_fkey FOREIGN KEY (template_id) REFERENCES trunkline.template(id) ON DELETE CASCADE
 
+table trace
+  job_id bigint not null
+  traceparent text not null
+  tracestate text
+  constraint trace_pkey PRIMARY KEY (job_id)
+  constraint trace_traceparent_check CHECK ((traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'::text))
+  constraint trace_tracestate_check CHECK ((length(tracestate) <= 512))
+
 table watch
   job_id bigint not null
   account_id uuid not null
@@ -670,15 +749,27 @@ function assert_lease(job bigint, lease bigint) returns void security definer se
 
 function audit_hash(previous bytea, line trunkline.audit) returns bytea set search_path=pg_catalog, pg_temp
 
-function claim(queue integer, wanted integer, lanes smallint[], hints bigint[], chunks integer, worker integer) returns TABLE(id bigint, task_id integer, timeout_ms bigint, payload text) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+function claim(queue integer, wanted integer, lanes smallint[], hints bigint[], chunks integer, worker integer, limited boolean DEFAULT false) returns TABLE(id bigint, task_id integer, timeout_ms bigint, payload text) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
 
-function enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint, unique_key text DEFAULT NULL::text, unique_mode text DEFAULT 'ignore'::text, unique_window interval DEFAULT NULL::interval, unique_max_wait interval DEFAULT NULL::interval, idempotency_key text DEFAULT NULL::text, idempotency_window interval DEFAULT '24:00:00'::interval, tags text[] DEFAULT NULL::text[]) returns bigint security definer set search_path=pg_catalog, pg_temp
+function claim_0110(queue integer, wanted integer, lanes smallint[], hints bigint[], chunks integer, worker integer) returns TABLE(id bigint, task_id integer, timeout_ms bigint, payload text) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+
+function claim_limited(queue integer, wanted integer, free integer, lanes smallint[], hints bigint[], chunks integer, worker integer, backwards boolean) returns TABLE(id bigint, task_id integer, timeout_ms bigint, payload text) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+
+function enqueue(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint, unique_key text DEFAULT NULL::text, unique_mode text DEFAULT 'ignore'::text, unique_window interval DEFAULT NULL::interval, unique_max_wait interval DEFAULT NULL::interval, idempotency_key text DEFAULT NULL::text, idempotency_window interval DEFAULT '24:00:00'::interval, tags text[] DEFAULT NULL::text[], concurrency_key text DEFAULT NULL::text, ordering_key text DEFAULT NULL::text, rate_key text DEFAULT NULL::text) returns bigint security definer set search_path=pg_catalog, pg_temp
 
 function enqueue_0001(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint) returns bigint security definer set search_path=pg_catalog, pg_temp
 
-function enqueue_keyed(q integer, t integer, lane smallint, attempts smallint, at timestamp with time zone, delay_ms bigint, timeout bigint, who text, body jsonb, labels text[], origin bigint, k text, mode smallint, window_ms bigint, max_wait_ms bigint, ik text, ik_window_ms bigint, OUT job_id bigint, OUT made text) returns record
+function enqueue_0100(task text, payload jsonb DEFAULT '{}'::jsonb, queue text DEFAULT NULL::text, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT NULL::integer, max_attempts integer DEFAULT NULL::integer, timeout_ms bigint DEFAULT NULL::bigint, unique_key text DEFAULT NULL::text, unique_mode text DEFAULT 'ignore'::text, unique_window interval DEFAULT NULL::interval, unique_max_wait interval DEFAULT NULL::interval, idempotency_key text DEFAULT NULL::text, idempotency_window interval DEFAULT '24:00:00'::interval, tags text[] DEFAULT NULL::text[]) returns bigint security definer set search_path=pg_catalog, pg_temp
 
-function lanes(queue integer) returns TABLE(lanes smallint[]) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+function enqueue_keyed(q integer, t integer, lane smallint, attempts smallint, at timestamp with time zone, delay_ms bigint, timeout bigint, who text, body jsonb, labels text[], origin bigint, k text, mode smallint, window_ms bigint, max_wait_ms bigint, ik text, ik_window_ms bigint, gates text[] DEFAULT NULL::text[], OUT job_id bigint, OUT made text) returns record
+
+function enqueue_keyed_0100(q integer, t integer, lane smallint, attempts smallint, at timestamp with time zone, delay_ms bigint, timeout bigint, who text, body jsonb, labels text[], origin bigint, k text, mode smallint, window_ms bigint, max_wait_ms bigint, ik text, ik_window_ms bigint, OUT job_id bigint, OUT made text) returns record
+
+function enter(queue integer, most integer) returns integer set enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_sort=off, jit=off
+
+function lanes(queue integer) returns TABLE(lanes smallint[], limited boolean) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+
+function lanes_0110(queue integer) returns TABLE(lanes smallint[]) set enable_sort=off, enable_bitmapscan=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
 
 function refuse_change() returns trigger set search_path=pg_catalog, pg_temp
 
@@ -688,7 +779,11 @@ function settle_ended() returns trigger security definer set search_path=pg_cata
 
 function settle_late() returns integer security definer set search_path=pg_catalog, pg_temp
 
+function sweep_gates(most integer) returns TABLE(freed integer, knocked integer, forgotten integer) set enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, jit=off
+
 function take_out(wanted bigint[], only_timed boolean DEFAULT false) returns TABLE(id bigint, place text, task_id integer, queue_id integer, lane smallint, own_lane smallint, attempt smallint, run_at timestamp with time zone, why smallint, worker_id integer) set enable_seqscan=off, enable_bitmapscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_sort=off, jit=off
+
+function tokens_now(tokens double precision, filled_at timestamp with time zone, burst integer, rate integer, rate_ms bigint) returns double precision
 
 function why(job bigint) returns jsonb security definer set search_path=pg_catalog, pg_temp
 

@@ -4,6 +4,7 @@ export type { NewFlow } from './flows/add.ts'
 export type { FlowChange } from './flows/change.ts'
 export type { DependsOnName, FlowJob } from './flows/read-flow.ts'
 export type { FlowNode, FlowView } from './flows/show.ts'
+export type { GateView, QueueLimits, QueueLimitsView, RateLimit, RateView } from './gates/limits.ts'
 export type { JobAnswer } from './jobs/answers.ts'
 export type { Backoff, BackoffCurve, BackoffOption } from './jobs/backoff.ts'
 export { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulkVerbs } from './jobs/bulk.ts'
@@ -14,6 +15,7 @@ export {
   type BatchContext,
   type BatchJob,
   defineTask,
+  type QueuePause,
   type RunningJob,
   type Task,
   type TaskContext,
@@ -25,6 +27,7 @@ export { type ErrorGroup, type ErrorGroupChange, type ErrorGroupOptions, type Er
 export type { JobError } from './jobs/error-json.ts'
 export { FatalError, Snooze } from './jobs/fate.ts'
 export type { JobFilter } from './jobs/filter.ts'
+export type { GateKeyOptions } from './jobs/gate-keys.ts'
 export type { KeyOptions } from './jobs/keys.ts'
 export type { ParentView } from './jobs/parents.ts'
 export type { PauseOptions } from './jobs/pause.ts'
@@ -44,6 +47,7 @@ export { type SearchConditions, type SearchOptions, type SearchOrder, type Searc
 export type { JobListOptions, JobView, QueueView } from './jobs/show.ts'
 export type { TaskView } from './jobs/tasks.ts'
 export type { AttemptView, Timeline, Transition } from './jobs/timeline.ts'
+export { isTraceparent } from './jobs/trace.ts'
 export type { JobChanges } from './jobs/update.ts'
 export type { Why } from './jobs/why.ts'
 export type { Within } from './jobs/within.ts'

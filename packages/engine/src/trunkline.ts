@@ -13,6 +13,7 @@ import { addToFlow, makeFlow, type NewFlow, type StoredFlow, storeDependents } f
 import { cancelFlow, type FlowChange, retryFlow } from './flows/change.ts'
 import { edgesOn } from './flows/read-flow.ts'
 import { type FlowNode, type FlowView, flowNodes, getFlow, listFlows, tasksOfFlow } from './flows/show.ts'
+import { type GateView, getLimits, listGates, listLimits, type QueueLimits, type QueueLimitsView, setLimits } from './gates/limits.ts'
 import { type BulkOptions, type BulkReport, type BulkTarget, type BulkVerb, bulk } from './jobs/bulk.ts'
 import { type BulkResults, bulkResults } from './jobs/bulk-results.ts'
 import {
@@ -164,6 +165,7 @@ export interface TransactionVerbs {
   retryFlow(id: string): Promise<FlowChange>
   pause(queue: string, options?: PauseOptions): Promise<void>
   resume(queue: string): Promise<void>
+  setLimits(queue: string, limits: QueueLimits, options?: { by?: string }): Promise<void>
   setThresholds(queue: string, thresholds: QueueThresholds | null, options?: { by?: string }): Promise<void>
   startWorkers(options?: StartWorkersOptions): Promise<{ supervisor: string; wanted: number }>
   stopWorker(id: string): Promise<void>
@@ -251,6 +253,19 @@ export interface Trunkline {
   pause(queue: string, options?: PauseOptions): Promise<void>
   /** @throws `unknown_queue` */
   resume(queue: string): Promise<void>
+  /**
+   * Sets limits of a queue: how many of its jobs run at once, in all and by key, and how many start in a time. What is left out stays,
+   * null takes a limit away. Jobs that run go on.
+   * @throws `unknown_queue`, `invalid_option`, `unknown_option`, `invalid_duration`
+   * @example await trunkline.setLimits('mail', { concurrency: 50, ratePerKey: { limit: 100, per: '1m' } })
+   */
+  setLimits(queue: string, limits: QueueLimits, options?: { by?: string }): Promise<void>
+  /** The limits of a queue, and how they stand. @throws `unknown_queue` */
+  limits(queue: string): Promise<QueueLimitsView>
+  /** All queues that have limits, or had jobs with keys of limits. */
+  listLimits(): Promise<QueueLimitsView[]>
+  /** Keys of a queue that jobs have or wait for, those with the most waiting jobs first. */
+  gates(queue: string, options?: { limit?: number }): Promise<GateView[]>
   /** Sets from where on a queue is called `warning` or `critical`; null takes that away. @throws `unknown_queue`, `invalid_option` */
   setThresholds(queue: string, thresholds: QueueThresholds | null, options?: { by?: string }): Promise<void>
   /** What happened, from the numbered change feed: gap-free, resumable by cursor. @throws `invalid_cursor`, `cursor_expired` */
@@ -461,6 +476,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
       pause: (queue, pauseOptions) => pauseQueue(inside, names, queue, pauseOptions),
       setThresholds: (queue, thresholds, by) => setThresholds(inside, names, queue, thresholds, by),
       resume: (queue) => resumeQueue(inside, names, queue),
+      setLimits: (queue, limits, { by } = {}) => setLimits(inside, names, queue, limits, by ?? null),
       startWorkers: (startOptions) => startWorkers(inside, startOptions),
       stopWorker: (id) => stopWorker(inside, id),
       schedules: createSchedules(inside, names),
@@ -512,6 +528,10 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     pause: (queue, pauseOptions) => pauseQueue(database, names, queue, pauseOptions),
     setThresholds: (queue, thresholds, by) => setThresholds(database, names, queue, thresholds, by),
     resume: (queue) => resumeQueue(database, names, queue),
+    setLimits: (queue, limits, { by } = {}) => setLimits(database, names, queue, limits, by ?? null),
+    limits: (queue) => getLimits(database, names, queue),
+    listLimits: () => listLimits(database),
+    gates: (queue, { limit } = {}) => listGates(database, queue, limit),
     changes: (changeOptions) => readChanges(database, changeOptions),
     timeOf: (cursor) => timeOfCursor(database, cursor),
     follow: (followOptions) => followChanges(database, followOptions),

@@ -32,7 +32,7 @@ const mostEnded = 2000
 const notYetMs = 2000
 
 const levels = ['healthy', 'warning', 'critical']
-const places = ['due', 'scheduled', 'blocked', 'running', 'completed', 'failed', 'cancelled'] as const
+const places = ['due', 'scheduled', 'held', 'blocked', 'running', 'completed', 'failed', 'cancelled'] as const
 const events = ['added', 'completed', 'failed', 'cancelled', 'failedTries', 'crashed'] as const
 
 /** Makes {@link Metrics}: what lies in the database is read when it is asked for. Memory, processor and event loop come with them. */

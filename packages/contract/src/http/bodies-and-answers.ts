@@ -26,7 +26,7 @@ import type {
   rerun,
 } from './jobs.ts'
 import type { notificationList, notificationPreferences, readCount } from './notifications.ts'
-import type { pause, queue, queueList, queueThresholds } from './queues.ts'
+import type { newLimits, pause, queue, queueLimits, queueList, queueThresholds } from './queues.ts'
 import type {
   backfill,
   backfilled,
@@ -79,6 +79,8 @@ export type EventListAnswer = z.output<typeof eventList>
 export type QueueAnswer = z.output<typeof queue>
 export type QueueListAnswer = z.output<typeof queueList>
 export type PauseBody = z.input<typeof pause>
+export type NewQueueLimitsBody = z.input<typeof newLimits>
+export type QueueLimitsAnswer = z.output<typeof queueLimits>
 export type QueueThresholdsBody = z.input<typeof queueThresholds>
 export type WorkerAnswer = z.output<typeof worker>
 export type WorkerListAnswer = z.output<typeof workerList>

@@ -41,6 +41,9 @@ export const newJob = z
     uniqueMode: z.enum(uniqueModes).optional(),
     uniqueWindowMs: durationMs.optional(),
     uniqueMaxWaitMs: durationMs.optional(),
+    orderingKey: text(limits.keyLength, 1).optional().meta({ description: 'Jobs of one such key run one after another, in order' }),
+    concurrencyKey: text(limits.keyLength, 1).optional().meta({ description: 'Under the limit concurrencyPerKey of its queue' }),
+    rateKey: text(limits.keyLength, 1).optional().meta({ description: 'Under the limit ratePerKey of its queue' }),
     tags: tags.optional(),
     dependsOn: z
       .array(z.union([decimalId, z.strictObject({ jobId: decimalId, onFailure: z.enum(['cancel', 'run', 'wait']).optional() })]))
@@ -84,6 +87,9 @@ export const job = z
     progress: progress.nullable(),
     tags: z.array(z.string()),
     key: z.string().nullable(),
+    orderingKey: z.string().nullable(),
+    concurrencyKey: z.string().nullable(),
+    rateKey: z.string().nullable(),
     createdAt: instant,
     createdBy: z.string().nullable(),
     runAt: instant,
@@ -239,6 +245,9 @@ export const jobWhy = z
     by: z.string().optional(),
     note: z.string().optional(),
     replacedBy: z.string().optional(),
+    key: z.string().optional(),
+    limit: z.number().optional(),
+    heldBy: z.array(z.string()).optional(),
     flowId: z.string().optional(),
     open: z.number().optional(),
     waitsFor: z.array(z.object({ jobId: z.string(), task: z.string(), state: z.enum(jobStates) })).optional(),
@@ -405,6 +414,7 @@ export const jobStats = z
     total: z.object({
       pending: z.number(),
       scheduled: z.number(),
+      held: z.number(),
       blocked: z.number(),
       running: z.number(),
       completed: z.number(),
@@ -414,8 +424,9 @@ export const jobStats = z
     queues: z.array(
       z.object({
         queue: z.string(),
-        pending: z.number().meta({ description: 'Due and scheduled together' }),
+        pending: z.number().meta({ description: 'Due, scheduled and held together' }),
         scheduled: z.number(),
+        held: z.number(),
         blocked: z.number(),
         running: z.number(),
         completed: z.number(),

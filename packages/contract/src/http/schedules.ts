@@ -13,6 +13,9 @@ export const jobSettings = z.strictObject({
   maxAttempts: whole(1, limits.maxAttempts).optional(),
   timeoutMs: whole(1, limits.durationMs).optional(),
   tags: tags.optional(),
+  orderingKey: text(limits.keyLength, 1).optional(),
+  concurrencyKey: text(limits.keyLength, 1).optional(),
+  rateKey: text(limits.keyLength, 1).optional(),
 })
 
 const calendarGrid = z.strictObject({
@@ -90,6 +93,9 @@ export const schedule = z
       maxAttempts: z.number().optional(),
       timeoutMs: z.number().optional(),
       tags: z.array(z.string()).readonly().optional(),
+      orderingKey: z.string().optional(),
+      concurrencyKey: z.string().optional(),
+      rateKey: z.string().optional(),
     }),
     priority: z.number().nullable(),
     cronExpression: z.string().nullable(),
@@ -246,6 +252,9 @@ export const template = z
       maxAttempts: z.number().optional(),
       timeoutMs: z.number().optional(),
       tags: z.array(z.string()).readonly().optional(),
+      orderingKey: z.string().optional(),
+      concurrencyKey: z.string().optional(),
+      rateKey: z.string().optional(),
     }),
     inputSchema: anything,
     version: z.number(),

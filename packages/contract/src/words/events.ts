@@ -47,6 +47,7 @@ export interface JobLogEvent extends Stamp {
 export interface QueueStatsEvent extends Stamp {
   queue: string
   due: number
+  held: number
   blocked: number
   scheduled: number
   running: number

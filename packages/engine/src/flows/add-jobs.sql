@@ -1,20 +1,21 @@
 -- Makes jobs that may depend on each other and on jobs that exist; answers their ids in input order. Those that depend on
 -- nothing stand in line, the others are blocked. Run in a transaction, before settle-parents.
--- $1 to $11 as in enqueue.sql  $12 flow int8 or null  $13 names within the flow text[]
--- the dependencies: $14 child, its place in the input int[]  $15 parent, its place int[], or else $16 its id int8[]  $17 policy int2[]
+-- $1 to $12 as in enqueue.sql  $13 flow int8 or null  $14 names within the flow text[]
+-- the dependencies: $15 child, its place in the input int[]  $16 parent, its place int[], or else $17 its id int8[]  $18 policy int2[]
 with i as materialized (
-    select nextval('trunkline.id') id, queue_id, task_id, priority, max_attempts, timeout_ms, created_by, payload, tags, rerun_of, node, o,
+    select nextval('trunkline.id') id, queue_id, task_id, priority, max_attempts, timeout_ms, created_by, payload, tags, rerun_of, gates, node, o,
       coalesce(at, now() + delay * interval '1ms') run_at, coalesce(at <= now(), coalesce(delay, 0) = 0) due
-    from unnest($1::int[], $2::int[], $3::int2[], $4::int2[], $5::timestamptz[], $6::int8[], $7::text[], $8::jsonb[], $9::int8[], $10::jsonb[], $11::int8[], $13::text[])
-      with ordinality u(queue_id, task_id, priority, max_attempts, at, timeout_ms, created_by, payload, delay, tags, rerun_of, node, o)),
+    from unnest($1::int[], $2::int[], $3::int2[], $4::int2[], $5::timestamptz[], $6::int8[], $7::text[], $8::jsonb[], $9::int8[], $10::jsonb[], $11::int8[], $12::jsonb[], $14::text[])
+      with ordinality u(queue_id, task_id, priority, max_attempts, at, timeout_ms, created_by, payload, delay, tags, rerun_of, gates, node, o)),
   a as materialized (select array_agg(id order by o) ids from i),
   e as materialized (
-    select a.ids[c] child, coalesce(a.ids[p], x) parent, f policy, p is null late from a, unnest($14::int[], $15::int[], $16::int8[], $17::int2[]) u(c, p, x, f)),
+    select a.ids[c] child, coalesce(a.ids[p], x) parent, f policy, p is null late from a, unnest($15::int[], $16::int[], $17::int8[], $18::int2[]) u(c, p, x, f)),
   w as materialized (select child, count(*)::int n from e group by child),
-  j as (insert into trunkline.job(id, queue_id, task_id, priority, max_attempts, run_at, timeout_ms, created_by, payload, tags, rerun_of)
+  j as (insert into trunkline.job(id, queue_id, task_id, priority, max_attempts, run_at, timeout_ms, created_by, payload, tags, rerun_of, gate_keys)
     select id, queue_id, task_id, priority, max_attempts, run_at, timeout_ms, created_by, payload,
-      case when tags is not null then array(select jsonb_array_elements_text(tags)) end, rerun_of from i),
-  m as (insert into trunkline.flow_job(id, flow_id, node) select id, $12::int8, node from i where $12::int8 is not null),
+      case when tags is not null then array(select jsonb_array_elements_text(tags)) end, rerun_of,
+      case when gates is not null then array(select jsonb_array_elements_text(gates)) end from i),
+  m as (insert into trunkline.flow_job(id, flow_id, node) select id, $13::int8, node from i where $13::int8 is not null),
   de as (insert into trunkline.dependency(child, parent, policy) select child, parent, policy from e),
   la as (insert into trunkline.late(parent, child) select parent, child from e where late),
   bl as (insert into trunkline.blocked(id, queue_id, priority, run_at, parents_left)

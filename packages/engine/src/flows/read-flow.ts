@@ -3,6 +3,7 @@ import { checkKeys } from '../jobs/check-options.ts'
 import type { Task } from '../jobs/define-task.ts'
 import { type Dependency, type DependsOnJob, type FailurePolicy, readDependsOn, readPolicy } from '../jobs/depends-on.ts'
 import { type EnqueueOptions, type NewJob, readJobs } from '../jobs/enqueue.ts'
+import { gateKeyNames } from '../jobs/gate-keys.ts'
 import type { KnownTask, Names } from '../jobs/names.ts'
 
 /** A job of the same call that must end first, by its name. */
@@ -55,6 +56,7 @@ const jobKeys = [
   'maxAttempts',
   'timeout',
   'tags',
+  ...gateKeyNames,
 ] as const
 
 function refuse(field: string, received: unknown, allowed: string): never {

@@ -44,7 +44,7 @@ describe('claim', () => {
     const high = await trunkline.enqueue(noop, 'high', { queue: 'order', priority: 9 })
     const link = db.link('walk')
     const q = await queueId('order')
-    const lanes = await lanesOf(link, q)
+    const { lanes } = await lanesOf(link, q)
     expect(lanes).toEqual([-9, 0, 5])
     const got = await claim(link, { queueId: q, wanted: 10, lanes, hints: ['0', '0', '0'], chunks: 10, workerId: await worker('a') })
     expect(got?.jobs.map((j) => String(j.id))).toEqual([high.id, first.id, second.id, low.id])

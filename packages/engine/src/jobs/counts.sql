@@ -6,9 +6,11 @@ with total as (
     from (select unnest(ids) id from trunkline.lease) l join trunkline.job j on j.id = l.id left join trunkline.moved m on m.id = l.id group by 1),
   timed as (select queue_id, count(*) n from (select queue_id from trunkline.scheduled union all select queue_id from trunkline.debounce) s group by 1),
   blocked as (select queue_id, count(*) n from trunkline.blocked group by 1),
+  held as (select queue_id, count(*) n from trunkline.held group by 1),
   ready as (select queue_id, sum(n) n from trunkline.ready group by 1)
 select q.name queue,
   coalesce((select n from ready where queue_id = q.id), 0)::int due,
+  coalesce((select n from held where queue_id = q.id), 0)::int held,
   coalesce((select n from timed where queue_id = q.id), 0)::int scheduled,
   coalesce((select n from blocked where queue_id = q.id), 0)::int blocked,
   coalesce((select n from running where queue_id = q.id), 0)::int running,

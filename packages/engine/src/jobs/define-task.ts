@@ -52,6 +52,24 @@ export interface TaskContext<Input> {
   assertLease(tx: Queryable): Promise<void>
   /** What the jobs came to that this one depends on, oldest first; none for a job that depends on nothing. */
   parents(): Promise<ParentView[]>
+  /**
+   * Pauses the queue of the job, such as when the other side has answered 429: until then no job of it starts on any worker, and
+   * people are told why. Throw a {@link Snooze} for the job itself. A pause by somebody else that ends later, or not by itself, stays.
+   * @param until an end of the pause; without one it would not end by itself, so one of `for` and `until` is needed
+   * @throws `invalid_option`, `invalid_run_at`, `invalid_duration`
+   * @example
+   * await pauseQueue({ for: retryAfter * 1000, reason: 'the mail service answers 429' })
+   * throw new Snooze(retryAfter * 1000)
+   */
+  pauseQueue(until: QueuePause): Promise<void>
+}
+
+/** How long a handler pauses its queue. */
+export interface QueuePause {
+  for?: Duration
+  until?: Date | string
+  /** What people are told, at most 500 characters. */
+  reason?: string
 }
 
 /** One job in a call of a batch handler. What is not settled when the handler returns is completed; when it throws, failed. */

@@ -7,17 +7,19 @@ import { isTransient } from '../postgres/transient.ts'
 import { checkAttempts, checkKeys, checkPriority } from './check-options.ts'
 import type { Task } from './define-task.ts'
 import type { DependsOnJob } from './depends-on.ts'
+import { type GateKeyOptions, type GateKeys, gateKeyNames, laneOf, plainLane, readGateKeys } from './gate-keys.ts'
 import { jsonText } from './json-text.ts'
 import { type KeyOptions, type Keys, keyOptionNames, readKeys } from './keys.ts'
 import type { KnownTask, Names } from './names.ts'
 import { withPartitions } from './partitions.ts'
+import { readTrace, storeTraced, type Trace } from './trace.ts'
 
 const enqueueMixed = prepared(statement(import.meta.url, 'enqueue.sql'))
 const enqueueMany = statement(import.meta.url, 'enqueue-many.sql')
 const enqueueKeyed = statement(import.meta.url, 'enqueue-keyed.sql')
 
 /** What may be said of a job when it is made. */
-export interface EnqueueOptions extends KeyOptions {
+export interface EnqueueOptions extends KeyOptions, GateKeyOptions {
   /** Default: the task's queue. */
   queue?: string
   /** −100 to 100, higher runs first. Default: the task's. */
@@ -36,17 +38,22 @@ export interface EnqueueOptions extends KeyOptions {
   tags?: readonly string[]
   /** Jobs that must end before this one may begin; see {@link DependsOnJob}. Not together with keys. */
   dependsOn?: readonly (string | DependsOnJob)[]
+  /** The place in a distributed trace that the run continues, a W3C `traceparent`. Default: that of the caller, where OpenTelemetry is set up. */
+  traceparent?: string
   /** A template, by id or name: its task, and its payload and options under those that are given here. */
   templateId?: string
   /** The caller's own open transaction: the job exists exactly when it commits. */
   tx?: Queryable
 }
 
-/** Options of `enqueueMany`: a key of each payload instead of one key for all. */
+/** Options of `enqueueMany`: a unique key of each payload instead of one for all; the keys of limits may be either. */
 export interface EnqueueManyOptions<Input = any>
-  extends Omit<EnqueueOptions, 'uniqueKey' | 'idempotencyKey' | 'idempotencyWindow' | 'templateId'> {
+  extends Omit<EnqueueOptions, 'uniqueKey' | 'idempotencyKey' | 'idempotencyWindow' | 'templateId' | keyof GateKeyOptions> {
   /** The unique key of each payload. */
   uniqueKey?: (payload: Input, index: number) => string
+  orderingKey?: string | ((payload: Input, index: number) => string)
+  concurrencyKey?: string | ((payload: Input, index: number) => string)
+  rateKey?: string | ((payload: Input, index: number) => string)
 }
 
 const optionNames = [
@@ -59,15 +66,17 @@ const optionNames = [
   'createdBy',
   'tags',
   'dependsOn',
+  'traceparent',
   'tx',
   ...keyOptionNames,
+  ...gateKeyNames,
 ] as const satisfies readonly (keyof EnqueueOptions)[]
 
 /** One checked job, ready to be stored. */
 export interface NewJob {
   readonly queueId: number
   readonly taskId: number
-  /** Negated, as stored. */
+  /** Its lane, as stored: negated, and far behind where it has gates to pass. */
   readonly priority: number
   readonly maxAttempts: number
   readonly runAt: string | null
@@ -77,8 +86,11 @@ export interface NewJob {
   readonly createdBy: string | null
   readonly tags: readonly string[] | null
   readonly keys: Keys | null
+  readonly gateKeys: GateKeys | null
   /** The job that this one repeats. */
   readonly rerunOf: string | null
+  /** The trace it is made in. */
+  readonly trace: Trace | null
   readonly payload: string
 }
 
@@ -162,16 +174,19 @@ async function readOptions(names: Names, known: KnownTask, options: EnqueueOptio
       allowed: 'text of at most 200 characters',
     })
   }
+  const gateKeys = readGateKeys(options)
   return {
     taskId: known.id,
-    priority: -checkPriority(options.priority ?? known.priority),
+    priority: laneOf(checkPriority(options.priority ?? known.priority), gateKeys),
     maxAttempts: checkAttempts(options.maxAttempts ?? known.attempts, 'maxAttempts'),
     ...readStart(options),
     timeoutMs: options.timeout === undefined ? known.timeoutMs : toMilliseconds(options.timeout, 'timeout') || null,
     createdBy: options.createdBy ?? null,
     tags: tags.length > 0 ? tags : null,
     keys: readKeys(options),
+    gateKeys,
     rerunOf: null,
+    trace: readTrace(options.traceparent),
     queueId: await names.queueId(options.queue ?? known.queue),
   }
 }
@@ -203,8 +218,10 @@ export async function readManyJobs(
   payloads: readonly unknown[],
   options: EnqueueManyOptions,
 ): Promise<NewJob[]> {
-  const { uniqueKey, ...common } = options
-  if (uniqueKey === undefined) return await readJobs(names, task, payloads, common)
+  const { uniqueKey, ...given } = options
+  const { common, gatesOf } = eachGate(given)
+  const gated = (jobs: NewJob[]) => (gatesOf ? jobs.map((job, i) => withGates(job, gatesOf(payloads[i], i))) : jobs)
+  if (uniqueKey === undefined) return gated(await readJobs(names, task, payloads, common))
   if (typeof uniqueKey !== 'function') {
     throw new TrunklineError('invalid_option', { field: 'uniqueKey', received: show(uniqueKey), allowed: 'a function of the payload' })
   }
@@ -215,7 +232,30 @@ export async function readManyJobs(
     return readKeys({ uniqueKey: uniqueKey(payloads[i], i), ...said })
   }
   const { uniqueMode: _m, uniqueWindow: _w, uniqueMaxWait: _x, ...rest } = common
-  return (await readJobs(names, task, payloads, rest)).map((job, i) => ({ ...job, keys: keyOf(i) }))
+  return gated(await readJobs(names, task, payloads, rest)).map((job, i) => ({ ...job, keys: keyOf(i) }))
+}
+
+const withGates = (job: NewJob, gateKeys: GateKeys | null): NewJob => ({
+  ...job,
+  gateKeys,
+  priority: laneOf(-plainLane(job.priority), gateKeys),
+})
+
+/** Takes the keys of limits that are functions of the payload out of the options. */
+function eachGate(options: Omit<EnqueueManyOptions, 'uniqueKey'>): {
+  common: Omit<EnqueueOptions, 'uniqueKey'>
+  gatesOf: ((payload: unknown, i: number) => GateKeys | null) | null
+} {
+  const common: Record<string, unknown> = { ...options }
+  if (!gateKeyNames.some((name) => typeof options[name] === 'function')) return { common, gatesOf: null }
+  for (const name of gateKeyNames) delete common[name]
+  const keyOf = (name: keyof GateKeyOptions, payload: unknown, i: number) => {
+    const said = options[name]
+    return said === undefined ? {} : { [name]: typeof said === 'function' ? said(payload, i) : said }
+  }
+  const gatesOf = (payload: unknown, i: number) =>
+    readGateKeys(Object.assign({}, ...gateKeyNames.map((name) => keyOf(name, payload, i))) as GateKeyOptions)
+  return { common, gatesOf }
 }
 
 const column = (jobs: readonly NewJob[], pick: (job: NewJob) => number | string | null) => numbers(jobs.map(pick))
@@ -235,13 +275,14 @@ export function columns(jobs: readonly NewJob[]): string[] {
     column(jobs, (j) => j.delayMs),
     textColumn(jobs, (j) => j.tags && JSON.stringify(j.tags)),
     column(jobs, (j) => j.rerunOf),
+    textColumn(jobs, (j) => j.gateKeys && JSON.stringify(j.gateKeys)),
   ]
 }
 
 /** Stores jobs without keys, of any mix, in one statement; ids in input order. */
 export async function storeMixed(database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<string[]> {
-  const [row] = await database.run<{ ids: string[] }>(enqueueMixed, columns(jobs), on)
-  return row?.ids ?? []
+  const store = async (tx: Queryable | undefined) => (await database.run<{ ids: string[] }>(enqueueMixed, columns(jobs), tx))[0]?.ids ?? []
+  return await storeTraced(database, jobs, on, store, (id) => id)
 }
 
 /** Stores jobs with keys in one statement; answers in input order. @throws `idempotency_conflict` */
@@ -255,8 +296,11 @@ async function storeKeyed(database: Database, jobs: readonly NewJob[], on?: Quer
     textColumn(jobs, (j) => j.keys?.idempotencyKey ?? null),
     column(jobs, (j) => j.keys?.idempotencyMs ?? null),
   ]
-  const [row] = await database.run<{ ids: string[]; made: EnqueueAnswer[] }>(enqueueKeyed, values, on)
-  return (row?.ids ?? []).map((id, i) => ({ id, made: row?.made[i] ?? 'new' }))
+  const store = async (tx: Queryable | undefined): Promise<StoredJob[]> => {
+    const [row] = await database.run<{ ids: string[]; made: EnqueueAnswer[] }>(enqueueKeyed, values, tx)
+    return (row?.ids ?? []).map((id, i) => ({ id, made: row?.made[i] ?? 'new' }))
+  }
+  return await storeTraced(database, jobs, on, store, ({ id, made }) => (made === 'new' ? id : null))
 }
 
 /** Rows and bytes of one statement: large enough to be fast, small enough not to hold locks or memory for long. */
@@ -272,7 +316,7 @@ const keyedRows = 1000
 export async function storeMany(database: Database, jobs: readonly NewJob[], tx?: Queryable): Promise<StoredJob[]> {
   const [first] = jobs
   if (!first) return []
-  const send = first.keys ? storeKeyed : storeAlike
+  const send = first.keys ? storeKeyed : jobs.every((job) => job.gateKeys === first.gateKeys) ? storeAlike : storeDifferent
   const parts = slices(jobs, first.keys ? keyedRows : statementRows)
   if (parts.length === 1) return tx ? await send(database, jobs, tx) : await withPartitions(database, () => send(database, jobs))
   const sendAll = async (on: Queryable) => {
@@ -283,12 +327,19 @@ export async function storeMany(database: Database, jobs: readonly NewJob[], tx?
   return tx ? await sendAll(tx) : await withPartitions(database, () => database.transaction(sendAll))
 }
 
+const storeDifferent = async (database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<StoredJob[]> =>
+  (await storeMixed(database, jobs, on)).map((id) => ({ id, made: 'new' }))
+
 async function storeAlike(database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<StoredJob[]> {
-  const { queueId, taskId, priority, maxAttempts, runAt, delayMs, timeoutMs, createdBy, tags } = jobs[0] as NewJob
+  const { queueId, taskId, priority, maxAttempts, runAt, delayMs, timeoutMs, createdBy, tags, gateKeys } = jobs[0] as NewJob
   const payloads = textColumn(jobs, (j) => j.payload)
-  const values = [queueId, taskId, priority, maxAttempts, runAt, timeoutMs, createdBy, payloads, delayMs, tags && texts(tags)]
-  const [row] = await database.run<{ ids: string[] }>(enqueueMany, values, on)
-  return (row?.ids ?? []).map((id) => ({ id, made: 'new' }))
+  const settings = [queueId, taskId, priority, maxAttempts, runAt, timeoutMs, createdBy, payloads, delayMs]
+  const values = [...settings, tags && texts(tags), gateKeys && texts(gateKeys)]
+  const store = async (tx: Queryable | undefined): Promise<StoredJob[]> => {
+    const [row] = await database.run<{ ids: string[] }>(enqueueMany, values, tx)
+    return (row?.ids ?? []).map((id) => ({ id, made: 'new' }))
+  }
+  return await storeTraced(database, jobs, on, store, ({ id }) => id)
 }
 
 /** Stores one job: with others of this process in one statement, unless it has keys or the caller's transaction. */

@@ -14,6 +14,7 @@ const selects = {
   ended: load('select-ended.sql'),
   running: load('select-running.sql'),
   blocked: load('select-blocked.sql'),
+  held: load('select-held.sql'),
   due: load('select-due.sql'),
   timed: load('select-timed.sql'),
   byPayload: load('select-by-payload.sql'),
@@ -23,7 +24,7 @@ const reachStatement = load('reach.sql')
 /** Which jobs are meant: all conditions hold together. */
 export interface JobFilter {
   state?: JobState
-  /** A reason of a pending job (`due`, `scheduled`, `retrying`, `paused`) or of an ended one (`fatal`, `timeout`, …). */
+  /** A reason of a pending job (`due`, `scheduled`, `retrying`, `held`, `paused`) or of an ended one (`fatal`, `timeout`, …). */
   reason?: string
   task?: string
   queue?: string
@@ -250,6 +251,10 @@ async function selectPending(database: Database, f: CheckedFilter, limit: number
       if (!last || chunks.length < sliceChunks) break
       at = [last.q, last.p, last.seq]
     }
+  }
+  if (reason === null || reason === 'held') {
+    const rows = await database.run<{ id: string }>(selects.held, [highest, 0, limit, ...common(f), f.within], 'walk')
+    for (const row of rows.reverse()) found.push(row.id)
   }
   if (reason === null || reason === 'scheduled' || reason === 'retrying') {
     let after: [string, string] = ['-infinity', '0']

@@ -35,6 +35,10 @@ with l as materialized (
     select id, a, 1, $1, now() - age * interval '1us', now() - (age - dur) * interval '1us', error from j where kind = 1 and not used_up and not cancelled),
   sc as (insert into trunkline.scheduled(id, run_at, queue_id, priority, attempt, why)
     select id, now() + delay * interval '1ms', q, lane, a + (kind = 1)::int, kind from j where kind in (1, 2) and not used_up and not cancelled),
+  -- while it waits to be tried again others may have its place, but for its turn in an order; a crash suspect keeps what it has to the end
+  pm as (delete from trunkline.permit x where x.kind = 2
+    and x.job_id = any(array(select id from j where kind in (1, 2) and not used_up and not cancelled and lane <> 32767)) returning x.queue_id, x.gate_id),
+  kn as (insert into trunkline.knock(queue_id, gates) select queue_id, array_agg(distinct gate_id) from pm group by queue_id),
   rd as (insert into trunkline.ready(queue_id, priority, seq, attempt, n, ids)
     select q, lane, case when a = 0 then min(id) else nextval('trunkline.id') end, a, count(*), array_agg(id order by id)
     from (select *, (row_number() over (partition by q, lane, a order by id) - 1) / 100 b from j where kind = 3 and not cancelled) z
@@ -46,5 +50,5 @@ with l as materialized (
     select pg_current_xact_id(), nextval('trunkline.feed_no'), 'given_up', jsonb_build_object('n', count(*), 'ids', case when count(*) <= 100 then jsonb_agg(id) end)
     from j having count(*) > 0)
 select count(*)::int n, count(*) filter (where used_up and not cancelled)::int final, count(*) filter (where cancelled)::int cancelled,
-  (select pg_notify('trunkline', 'w') where exists (select from j where kind = 3) and (select bool_or(waiting) from trunkline.idle where queue_id = any(array(select q from j)))) woken
+  (select pg_notify('trunkline', 'w') where (exists (select from j where kind = 3) or exists (select from pm)) and (select bool_or(waiting) from trunkline.idle where queue_id = any(array(select q from j)))) woken
 from j

@@ -2,10 +2,12 @@ import { type Duration, show, TrunklineError, toMilliseconds } from '@trunkline/
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
 import { checkKeys, checkName } from './check-options.ts'
+import type { QueuePause } from './define-task.ts'
 import { readTime } from './enqueue.ts'
 import type { Names } from './names.ts'
 
 const pauseStatement = statement(import.meta.url, 'pause-queue.sql')
+const pauseByJobStatement = statement(import.meta.url, 'pause-by-job.sql')
 const resumeStatement = statement(import.meta.url, 'resume-queue.sql')
 
 /** Options of a pause. */
@@ -57,4 +59,19 @@ export async function resumeQueue(database: Database, names: Names, queue: strin
 /** Resumes all queues whose pause is over, so that sleeping workers hear of it. */
 export async function endPauses(database: Database): Promise<void> {
   await database.run(resumeStatement, [null])
+}
+
+/** @throws `invalid_option`, `unknown_option`, `invalid_run_at`, `invalid_duration` */
+export function readQueuePause(pause: QueuePause): { until: string | null; forMs: number | null; reason: string | null } {
+  checkKeys(pause, ['for', 'until', 'reason'], 'pauseQueue')
+  if (pause.for === undefined && pause.until === undefined) {
+    throw new TrunklineError('invalid_option', { field: 'pauseQueue', received: 'no end', allowed: 'one of for, until' })
+  }
+  return { ...readEnd(pause), reason: readText(pause.reason, 'reason') }
+}
+
+/** Pauses a queue in the name of a job of it; a pause that is there and ends later, or not by itself, stays. */
+export async function pauseByJob(database: Database, queue: string, jobId: string, pause: QueuePause): Promise<void> {
+  const { until, forMs, reason } = readQueuePause(pause)
+  await database.run(pauseByJobStatement, [queue, until, reason, `job ${jobId}`, forMs])
 }

@@ -70,6 +70,7 @@ async function claimSome(): Promise<{ lease: string; ids: number[]; worker: numb
     '{0}',
     2,
     w.id,
+    false,
   ])
   return { lease: rows[0].id, ids: JSON.parse(rows[0].payload).i, worker: w.id }
 }
@@ -130,7 +131,7 @@ describe.each(['never analysed', 'analysed'])(`a backlog of 1 M jobs, %s`, (stat
     const [w] = await db.rows(
       `insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`,
     )
-    expectLean(await planOf('walk', load('claim.sql'), [queueId, batch, '{0}', '{0}', 2, w.id]))
+    expectLean(await planOf('walk', load('claim.sql'), [queueId, batch, '{0}', '{0}', 2, w.id, false]))
   })
 
   test('lanes', async () => {

@@ -26,7 +26,7 @@ async function newWorker(): Promise<number> {
 
 async function claimBy(workerId: number, wanted: number, lane?: number): Promise<Claim> {
   const [{ id: queueId }] = await db.rows('select id from trunkline.queue where name = $1', [queue])
-  const lanes = lane === undefined ? (await lanesOf(link, queueId)).filter((l) => l !== isolationLane) : [lane]
+  const lanes = lane === undefined ? (await lanesOf(link, queueId)).lanes.filter((l) => l !== isolationLane) : [lane]
   const got = await claim(link, { queueId, wanted, lanes, hints: lanes.map(() => '0'), chunks: wanted, workerId })
   if (!got) throw new Error('nothing to claim')
   return got

@@ -3,8 +3,8 @@
 -- $1 at most int
 with d as (delete from trunkline.debounce
     where id = any(array(select id from trunkline.debounce where run_at <= now() order by run_at limit $1 for update skip locked)) returning *),
-  j as (insert into trunkline.job(id, queue_id, task_id, priority, max_attempts, created_at, run_at, timeout_ms, created_by, payload, tags, key)
-    select id, queue_id, task_id, priority, max_attempts, created_at, run_at, timeout_ms, created_by, payload, tags, key from d),
+  j as (insert into trunkline.job(id, queue_id, task_id, priority, max_attempts, created_at, run_at, timeout_ms, created_by, payload, tags, key, gate_keys)
+    select id, queue_id, task_id, priority, max_attempts, created_at, run_at, timeout_ms, created_by, payload, tags, key, gate_keys from d),
   s as (insert into trunkline.searchable(task_id, path, value, job_id)
     select d.task_id, p, left(d.payload #>> string_to_array(p, '.'), 200), d.id
     from d, lateral (select searchable from trunkline.task where id = d.task_id offset 0) t, unnest(t.searchable) p where d.payload #>> string_to_array(p, '.') is not null),

@@ -5,9 +5,11 @@ import { statement } from '../postgres/statement.ts'
 import { answerOf, type JobAnswer, refusal } from './answers.ts'
 import { checkAttempts, checkKeys, checkPriority } from './check-options.ts'
 import { type EnqueueOptions, type NewJob, readStart, readTags, storeMixed } from './enqueue.ts'
+import { type GateKeys, laneOf } from './gate-keys.ts'
 import { jsonText } from './json-text.ts'
 import { checkJobId, type Names } from './names.ts'
 import { withPartitions } from './partitions.ts'
+import { readTrace } from './trace.ts'
 
 const sourceStatement = statement(import.meta.url, 'rerun-source.sql')
 
@@ -28,6 +30,7 @@ interface Source {
   max_attempts: number
   timeout_ms: number | null
   tags: string[] | null
+  gate_keys: GateKeys | null
   payload: string
   state: JobState
 }
@@ -45,7 +48,8 @@ async function readRerun(names: Names, options: RerunOptions): Promise<(source: 
   return (source) => ({
     taskId: source.task_id,
     queueId: queueId ?? source.queue_id,
-    priority: lane ?? source.priority,
+    priority: laneOf(-(lane ?? source.priority), source.gate_keys),
+    gateKeys: source.gate_keys,
     maxAttempts: attempts ?? source.max_attempts,
     timeoutMs: source.timeout_ms,
     createdBy: createdBy ?? null,
@@ -54,6 +58,7 @@ async function readRerun(names: Names, options: RerunOptions): Promise<(source: 
     // the key stays with whoever holds it now
     keys: null,
     rerunOf: source.id,
+    trace: readTrace(),
     ...start,
   })
 }

@@ -29,6 +29,10 @@ export interface JobView {
   tags: string[]
   /** Its unique key. */
   key: string | null
+  /** Keys of the limits that it is under. */
+  orderingKey: string | null
+  concurrencyKey: string | null
+  rateKey: string | null
   /** The job that this one repeats. */
   rerunOf: string | null
   /** The flow that it belongs to. */
@@ -76,6 +80,9 @@ export function jobView(row: any): JobView {
       : null,
     tags: row.tags,
     key: row.key,
+    orderingKey: row.ordering_key,
+    concurrencyKey: row.concurrency_key,
+    rateKey: row.rate_key,
     rerunOf: row.rerun_of,
     flowId: row.flow_id,
     dependsOn: row.depends_on.map(String),
@@ -147,8 +154,10 @@ export async function listJobs(database: Database, names: Names, options: JobLis
 /** A queue with its jobs by place. */
 export interface QueueView {
   queue: string
-  /** May run now, unless the queue is paused. */
+  /** May run now, unless the queue is paused or at its limit. */
   due: number
+  /** Wait for a limit of their key. */
+  held: number
   /** Wait for their time: scheduled, retrying, snoozed, debounced. */
   scheduled: number
   /** Wait for other jobs. */

@@ -5,7 +5,7 @@
 with i as materialized (
     select * from jsonb_to_recordset($1::jsonb) x(id bigint, queue_id int, lane smallint, own_lane smallint, attempt smallint, run_at timestamptz, why smallint, at timestamptz)),
   c as materialized (
-    select i.*, j.task_id, j.queue_id key_queue, j.key, o.status, o.finished_at, o.started_at,
+    select i.id, i.queue_id, i.own_lane, i.attempt, i.run_at, i.why, i.at, case when i.own_lane between 900 and 1100 then i.own_lane else i.lane end lane, j.task_id, j.queue_id key_queue, j.key, o.status, o.finished_at, o.started_at,
       h.id is not null or j.id is null gone,
       exists (select from trunkline.id_range r where r.no = i.id / 500000 and r.closing_at is not null) closing,
       j.key is not null and exists (select from trunkline.key x where x.queue_id = j.queue_id and x.kind = 0 and x.key = j.key and x.id <> j.id and x.mode <> 4

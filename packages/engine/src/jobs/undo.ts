@@ -3,6 +3,7 @@ import { numbers, texts } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
 import { answerOf, type JobAnswer } from './answers.ts'
+import { plainLane } from './gate-keys.ts'
 import { checkJobId, type Names } from './names.ts'
 import { type CheckedChanges, type JobChanges, type KeptOfUpdate, readChanges } from './update.ts'
 
@@ -75,7 +76,7 @@ const waiting = new Set(['ready', 'scheduled', 'debounce', 'blocked'])
 /** Is a job still as the update left it? */
 function isAsLeft({ place, queue_id, own_lane, run_at }: Taken, { queueId, priority, runAt }: CheckedChanges): boolean {
   if (queueId !== null && queue_id !== queueId) return false
-  if (priority !== null && own_lane !== priority) return false
+  if (priority !== null && plainLane(own_lane) !== priority) return false
   if (runAt === null) return true
   return place === 'ready' ? new Date(runAt) <= new Date() : new Date(run_at ?? 0).getTime() === new Date(runAt).getTime()
 }

@@ -2,13 +2,13 @@
 -- it then belongs to; a retry's attempt number stays; a crash suspect stays in the isolation lane.
 -- $1 what take-out answered jsonb  $2 queue int or null  $3 negated priority int2 or null  $4 run at timestamptz or null
 with t as materialized (
-    select id, place, attempt, why, lane, coalesce($2::int, queue_id) q, coalesce($3::int2, own_lane) p,
+    select id, place, attempt, why, lane, coalesce($2::int, queue_id) q, coalesce($3::int2 + case when own_lane between 900 and 1100 then 1000 else 0 end, own_lane)::int2 p,
       case when $4::timestamptz is not null then $4 when place in ('scheduled', 'debounce') then run_at end due
     from jsonb_to_recordset($1::jsonb) x(id bigint, place text, queue_id int, lane smallint, own_lane smallint, attempt smallint, run_at timestamptz, why smallint)
     where place in ('ready', 'scheduled', 'debounce')),
   w as materialized (select *, coalesce(due > now(), false) later from t),
   -- those that wait for others were locked, not taken out: they change where they are
-  bl as (update trunkline.blocked b set queue_id = coalesce($2::int, b.queue_id), priority = coalesce($3::int2, b.priority), run_at = coalesce($4::timestamptz, b.run_at)
+  bl as (update trunkline.blocked b set queue_id = coalesce($2::int, b.queue_id), priority = coalesce($3::int2 + case when b.priority between 900 and 1100 then 1000 else 0 end, b.priority), run_at = coalesce($4::timestamptz, b.run_at)
     where b.id = any(array(select id from jsonb_to_recordset($1::jsonb) x(id bigint, place text) where place = 'blocked')) returning b.id, b.queue_id, b.priority),
   mv as (insert into trunkline.moved(id, queue_id, priority)
     select id, q, p from (select id, q, p from w union all select id, queue_id, priority from bl) z where $2 is not null or $3 is not null

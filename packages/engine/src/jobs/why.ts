@@ -10,14 +10,15 @@ export interface Why {
   jobId: string
   state: JobState
   /**
-   * `due`, `scheduled`, `retrying`, `paused` · `blocked` · `running`, `prefetched`, `cancelling`, `worker_silent` · `completed`, or the
+   * `due`, `scheduled`, `retrying`, `held`, `paused` · `blocked` · `running`, `prefetched`, `cancelling`, `worker_silent` · `completed`, or the
    * reason of its end.
    */
   reason: string
   /** One true sentence for people. */
   sentence: string
   /**
-   * More about the reason: `no_worker`, `no_worker_for_task`, `isolated`, `slots_busy`, `its_turn` of `due` · `run_at`,
+   * More about the reason: `no_worker`, `no_worker_for_task`, `isolated`, `slots_busy`, `queue_concurrency`, `queue_rate`, `its_turn` of `due` · `ordering`,
+   * `concurrency`, `rate` of `held` · `run_at`,
    * `snoozed`, `debounced` of `scheduled` · `backoff` of `retrying`.
    */
   cause?: string
@@ -35,6 +36,11 @@ export interface Why {
   slots?: number
   busy?: number
   failedTries?: number
+  /** The key whose limit it waits for; what that limit, or that of its queue, allows. */
+  key?: string
+  limit?: number
+  /** The first twenty of the jobs that have what it waits for. */
+  heldBy?: string[]
   workerId?: string
   leaseId?: string
   by?: string

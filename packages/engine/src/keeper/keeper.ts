@@ -26,6 +26,7 @@ const resignStatement = statement(import.meta.url, 'resign.sql')
 const rollUpStatement = statement(import.meta.url, 'roll-up.sql')
 const sweepKeysStatement = statement(import.meta.url, 'sweep-keys.sql')
 const sweepCancelsStatement = statement(import.meta.url, 'sweep-cancels.sql')
+const sweepGatesStatement = statement(import.meta.url, '../gates/sweep-gates.sql')
 const sweepSlotsStatement = statement(import.meta.url, 'sweep-slots.sql')
 const trimFeedStatement = statement(import.meta.url, 'trim-feed.sql')
 
@@ -110,6 +111,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     { name: 'notifications', everyMs: 1000, dueAt: 0, run: notifyEnded },
     { name: 'watches', everyMs: 3_600_000, dueAt: 0, run: () => database.run(sweepWatchesStatement, []).then(() => undefined) },
     { name: 'keys', everyMs: 10_000, dueAt: 0, run: sweepKeys },
+    { name: 'gates', everyMs: 60_000, dueAt: 0, run: sweepGates },
     { name: 'slots', everyMs: 600_000, dueAt: 0, run: sweepSlots },
     { name: 'feed', everyMs: 60_000, dueAt: 0, run: trimFeed },
     { name: 'health', everyMs: 60_000, dueAt: 0, run: lookAtHealth },
@@ -164,6 +166,11 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   async function trimFeed(): Promise<number | undefined> {
     const [row] = await link.run(trimFeedStatement, [`${feedMs} milliseconds`, 20_000])
     return row?.[0] >= 20_000 ? 100 : undefined
+  }
+
+  async function sweepGates(): Promise<number | undefined> {
+    const [row] = await link.run(sweepGatesStatement, [5000])
+    return row?.[2] >= 5000 ? 1000 : undefined
   }
 
   async function sweepSlots(): Promise<number | undefined> {

@@ -1,6 +1,7 @@
 import { fillPayload, jitterOf, type Rhythm, type Slots, slotsOf, slotValues } from '@trunkline/contract'
 import { cancelMany } from '../jobs/cancel.ts'
 import { type NewJob, storeMixed } from '../jobs/enqueue.ts'
+import { laneOf, readGateKeys } from '../jobs/gate-keys.ts'
 import type { Names } from '../jobs/names.ts'
 import { numbers, texts } from '../postgres/arrays.ts'
 import { type Database, type Queryable, withinTransaction } from '../postgres/database.ts'
@@ -98,11 +99,12 @@ async function jobOf({ schedule, at, manual }: PlannedSlot, source: Source, name
   const options: JobSettings = { ...source.template_options, ...schedule.options }
   const payload = mergePayload(source.template_payload, schedule.payload)
   const values = slotValues(at, slots.zone.offsetAt(at), { timezone: rhythm.timezone ?? 'UTC', name, id })
+  const gateKeys = readGateKeys(options)
   const jitter = manual ? 0 : jitterOf(id, at, jitterMs)
   return {
     queueId: await names.queueId(options.queue ?? source.queue),
     taskId: source.task_id,
-    priority: -(options.priority ?? source.priority),
+    priority: laneOf(options.priority ?? source.priority, gateKeys),
     maxAttempts: options.maxAttempts ?? source.max_attempts,
     runAt: jitter > 0 ? new Date(at + jitter).toISOString() : null,
     delayMs: null,
@@ -110,7 +112,9 @@ async function jobOf({ schedule, at, manual }: PlannedSlot, source: Source, name
     createdBy: `schedule:${name}`,
     tags: options.tags && options.tags.length > 0 ? options.tags : null,
     keys: null,
+    gateKeys,
     rerunOf: null,
+    trace: null,
     payload: JSON.stringify(fillPayload(payload, values)),
   }
 }

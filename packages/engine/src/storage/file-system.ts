@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { constants, createReadStream } from 'node:fs'
 import { chmod, lstat, mkdir, open, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -163,7 +163,8 @@ export function fileSystemStorage(folder: string): Storage {
     async read(name): Promise<Readable> {
       await existing(name)
       return guarded(async () => {
-        const handle = await open(join(root, name), 'r')
+        // a link may have taken its place since the look
+        const handle = await open(join(root, name), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
         return createReadStream('', { fd: handle, autoClose: true })
       })
     },

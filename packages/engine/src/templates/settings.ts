@@ -1,9 +1,10 @@
 import { show, TrunklineError } from '@trunkline/contract'
 import { checkAttempts, checkKeys, checkName, checkPriority } from '../jobs/check-options.ts'
 import { readTags } from '../jobs/enqueue.ts'
+import { type GateKeyOptions, gateKeyNames, readGateKeys } from '../jobs/gate-keys.ts'
 
 /** What a template or a schedule says of its jobs; what is left out is the task's. */
-export interface JobSettings {
+export interface JobSettings extends Readonly<GateKeyOptions> {
   readonly queue?: string
   readonly priority?: number
   readonly maxAttempts?: number
@@ -16,17 +17,19 @@ export function readSettings(given: unknown = {}): JobSettings {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new TrunklineError('invalid_option', { field: 'options', received: show(given), allowed: 'an object' })
   }
-  checkKeys(given, ['queue', 'priority', 'maxAttempts', 'timeoutMs', 'tags'], 'options')
+  checkKeys(given, ['queue', 'priority', 'maxAttempts', 'timeoutMs', 'tags', ...gateKeyNames], 'options')
   const { queue, priority, maxAttempts, timeoutMs, tags } = given as JobSettings
   if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= 315_360_000_000)) {
     throw new TrunklineError('invalid_option', { field: 'options.timeoutMs', received: show(timeoutMs), allowed: '1 to 315360000000' })
   }
+  const gates = readGateKeys(given as JobSettings, 'options.')
   return {
     ...(queue === undefined ? {} : { queue: checkName(queue, 'options.queue') }),
     ...(priority === undefined ? {} : { priority: checkPriority(priority) }),
     ...(maxAttempts === undefined ? {} : { maxAttempts: checkAttempts(maxAttempts, 'options.maxAttempts') }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(tags === undefined ? {} : { tags: readTags(tags) }),
+    ...Object.fromEntries(gateKeyNames.flatMap((name, i) => (gates?.[i] == null ? [] : [[name, gates[i]]]))),
   }
 }
 

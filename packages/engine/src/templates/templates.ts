@@ -177,13 +177,14 @@ export function fromTemplate(
   payload: unknown,
   options: Omit<EnqueueOptions, 'templateId'>,
 ): { task: string; payload: unknown; options: Omit<EnqueueOptions, 'templateId'> } {
-  const { queue, priority, maxAttempts, timeoutMs, tags } = template.options
+  const { queue, priority, maxAttempts, timeoutMs, tags, ...gates } = template.options
   const base: EnqueueOptions = {
     ...(queue === undefined ? {} : { queue }),
     ...(priority === undefined ? {} : { priority }),
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
     ...(tags === undefined ? {} : { tags }),
+    ...gates,
   }
   return { task: template.task, payload: mergePayload(template.payload, payload), options: { ...base, ...options } }
 }

@@ -1,9 +1,10 @@
 import { percentOf, show, TrunklineError } from '@trunkline/contract'
 import { checkAttempts, checkKeys } from '../jobs/check-options.ts'
-import type { Task } from '../jobs/define-task.ts'
+import type { QueuePause, Task } from '../jobs/define-task.ts'
 import type { JobError } from '../jobs/error-json.ts'
 import { jsonText } from '../jobs/json-text.ts'
 import type { ParentView } from '../jobs/parents.ts'
+import { readQueuePause } from '../jobs/pause.ts'
 import { createFeedback, type Feedback } from '../log/feedback.ts'
 import type { FeedbackWriter } from '../log/feedback-writer.ts'
 import { type LogLevel, logLevels, type Progress } from '../log/job-logger.ts'
@@ -49,6 +50,8 @@ export interface TaskRun<Result = unknown> {
   readonly progress: Progress | null
   /** What it counted with `addOutcome`. */
   readonly outcome: Readonly<Record<string, number>>
+  /** How it paused its queue, null when it did not. */
+  readonly paused: QueuePause | null
 }
 
 const optionNames = ['attempt', 'signal', 'middleware', 'parents']
@@ -117,9 +120,9 @@ function resultOf(text: string | null): any {
   return text === null ? undefined : JSON.parse(text)
 }
 
-function told(execution: Execution, end: End, said: Said): TaskRun<any> {
+function told(execution: Execution, end: End, said: Said, paused: QueuePause | null): TaskRun<any> {
   const { lines: log, progress, outcome } = said
-  const run = { result: undefined, error: null, delayMs: null, log, progress, outcome }
+  const run = { result: undefined, error: null, delayMs: null, log, progress, outcome, paused }
   switch (end.how) {
     case 'completed':
       return { ...run, how: 'completed', result: resultOf(end.result) }
@@ -157,7 +160,17 @@ async function runAll(task: Task, payloads: readonly unknown[], options: RunTask
     throw new TrunklineError('invalid_option', { field: 'signal', received: show(signal), allowed: 'an AbortSignal' })
   }
   const { writer, said } = recorder()
-  const parts = { queue: task.queue, writer, fence: freeFence(writer), parents: async () => [...(options.parents ?? [])] }
+  const pauses = new Map<string, QueuePause>()
+  const parts = {
+    queue: task.queue,
+    writer,
+    fence: freeFence(writer),
+    parents: async () => [...(options.parents ?? [])],
+    async pauseQueue(_: string, id: string, until: QueuePause) {
+      readQueuePause(until)
+      pauses.set(id, until)
+    },
+  }
   const executions = payloads.map((payload, i) => {
     const text = jsonText(payload, payloads.length === 1 ? 'payload' : `payloads[${i}]`)
     const ids = { id: i + 1, leaseId: 1, queueId: 0, taskId: 0 }
@@ -165,7 +178,8 @@ async function runAll(task: Task, payloads: readonly unknown[], options: RunTask
     return new Execution(job, task, parts)
   })
   const runs = new Map<Execution, TaskRun<any>>()
-  const onEnd = (execution: Execution, end: End) => runs.set(execution, told(execution, end, said(execution)))
+  const onEnd = (execution: Execution, end: End) =>
+    runs.set(execution, told(execution, end, said(execution), pauses.get(String(execution.id)) ?? null))
   const running: RunOptions = { timeoutMs: task.timeoutMs, graceMs, middleware, writer, emit: undefined, onEnd }
   if (task.batch) {
     const call = new BatchCall(executions)

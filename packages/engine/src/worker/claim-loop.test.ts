@@ -41,6 +41,7 @@ describe('on an idle day', () => {
       queueIds: [1],
       workerId: () => 1,
       wanted: () => 5,
+      free: () => 5,
       suspectAllowed: () => true,
       accept: () => {},
       listening: () => listening,

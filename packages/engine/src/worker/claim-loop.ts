@@ -26,6 +26,8 @@ export interface ClaimLoopOptions {
   workerId: () => number
   /** How many jobs to claim now; 0 = none yet. */
   wanted: () => number
+  /** How many jobs could begin at once. */
+  free: () => number
   /** May a crash suspect be taken now? One at a time. */
   suspectAllowed: () => boolean
   accept: (claim: Claim, suspect: boolean) => void
@@ -87,7 +89,10 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
 
   /** Asks each queue once, beginning with the one whose turn it is; who was woken tries the likely places of all queues first. */
   async function take(n: number, woken: boolean): Promise<boolean> {
-    return (woken && (await ask((reader) => reader.guess()))) || (await ask((reader) => reader.take(n, options.suspectAllowed())))
+    return (
+      (woken && (await ask((reader) => reader.guess()))) ||
+      (await ask((reader) => reader.take(n, options.free(), options.suspectAllowed())))
+    )
   }
 
   async function ask(question: (reader: QueueReader) => Promise<Claim | null>): Promise<boolean> {
@@ -104,7 +109,10 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
     return false
   }
 
-  const pause = () => options.pollMs ?? idlePause(performance.now() - idleSince, options.listening())
+  function pause(): number {
+    const idle = options.pollMs ?? idlePause(performance.now() - idleSince, options.listening())
+    return Math.min(idle, ...readers.map((reader) => reader.againMs() ?? idle))
+  }
 
   async function turn(n: number): Promise<void> {
     const woken = wakes !== heard

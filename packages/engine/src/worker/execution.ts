@@ -1,6 +1,6 @@
 import type { TrunklineError } from '@trunkline/contract'
 import { type ClaimedJob, isolationLane } from '../jobs/claim.ts'
-import type { RunningJob, Task, TaskContext } from '../jobs/define-task.ts'
+import type { QueuePause, RunningJob, Task, TaskContext } from '../jobs/define-task.ts'
 import type { ParentView } from '../jobs/parents.ts'
 import type { Feedback } from '../log/feedback.ts'
 import type { FeedbackWriter } from '../log/feedback-writer.ts'
@@ -21,6 +21,8 @@ export interface ExecutionParts {
   fence: Fence
   /** Looks up what a job depends on. */
   parents: (jobId: string) => Promise<ParentView[]>
+  /** Pauses its queue in the name of the job. */
+  pauseQueue: (queue: string, jobId: string, until: QueuePause) => Promise<void>
 }
 
 /** One execution of a job. */
@@ -78,6 +80,10 @@ export class Execution {
 
   parents(): Promise<ParentView[]> {
     return this.#parts.parents(String(this.id))
+  }
+
+  pauseQueue(until: QueuePause): Promise<void> {
+    return this.#parts.pauseQueue(this.#parts.queue, String(this.id), until)
   }
 
   get log(): Feedback {
@@ -188,6 +194,10 @@ class Context implements TaskContext<unknown> {
   get parents(): () => Promise<ParentView[]> {
     const execution = this.#execution
     return () => execution.parents()
+  }
+  get pauseQueue(): (until: QueuePause) => Promise<void> {
+    const execution = this.#execution
+    return (until) => execution.pauseQueue(until)
   }
   get job(): RunningJob {
     return this.#execution.describe()

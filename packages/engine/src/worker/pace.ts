@@ -9,6 +9,8 @@ export interface Pace {
    * @param open jobs claimed and not ended in the database
    */
   wanted(free: number, buffered: number, open: number): number
+  /** How many more jobs could begin at once. */
+  startable(free: number, buffered: number): number
 }
 
 /** Options of {@link createPace}. */
@@ -32,7 +34,10 @@ export function createPace({ slots, batches }: PaceOptions): Pace {
   /** Jobs that a free slot takes at once: as its calls have shown, at first as its tasks say. */
   let width = batches.reduce((sum, n) => sum + n, 0) / batches.length
 
+  const startable = (free: number, buffered: number) => Math.ceil(Math.max(0, free) * width) - buffered
+
   return {
+    startable: (free, buffered) => Math.max(0, startable(free, buffered)),
     ran(ms, jobs, room) {
       const each = ms / jobs
       mean = mean === null ? each : mean + (each - mean) * (each > mean ? 0.1 : 0.02)
@@ -42,7 +47,7 @@ export function createPace({ slots, batches }: PaceOptions): Pace {
       const ahead = mean === null || mean > slowMs ? 0 : Math.min(most, Math.floor((slots * aheadMs) / Math.max(mean, 0.01)))
       // what waits to be stored is bounded as well, or a slow database would be flooded with more
       if (open >= 4 * ahead + slots * Math.ceil(width) + most) return 0
-      const room = Math.ceil(Math.max(0, free) * width) + ahead - buffered
+      const room = startable(free, buffered) + ahead
       // no small claims while there is still enough to do
       return buffered > ahead / 2 ? 0 : Math.min(most, room)
     },

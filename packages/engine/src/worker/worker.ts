@@ -4,6 +4,7 @@ import type { Task } from '../jobs/define-task.ts'
 import { giveUpKind } from '../jobs/give-up.ts'
 import type { Names } from '../jobs/names.ts'
 import { parentsOf } from '../jobs/parents.ts'
+import { pauseByJob } from '../jobs/pause.ts'
 import { reclaim } from '../jobs/recover.ts'
 import { createFeedbackWriter } from '../log/feedback-writer.ts'
 import type { Database } from '../postgres/database.ts'
@@ -25,6 +26,7 @@ import { BatchCall, runBatch } from './run-batch.ts'
 import { type End, runJob } from './run-job.ts'
 import { createSlotPool } from './slot-pool.ts'
 import { createSlots } from './slots.ts'
+import { traceRuns } from './trace-runs.ts'
 import { readWorkerOptions, type WorkerOptions } from './worker-options.ts'
 
 const cancelsStatement = statement(import.meta.url, 'cancels.sql')
@@ -67,7 +69,9 @@ const lostError = (id: number) => new TrunklineError('lease_lost', { job: id })
  */
 export async function startWorker(database: Database, names: Names, tasks: readonly Task[], options: WorkerOptions = {}): Promise<Worker> {
   const checked = readWorkerOptions(tasks, options)
-  const { concurrency, graceMs, drainMs, heartbeatMs, middleware, name, queues } = checked
+  const { concurrency, graceMs, drainMs, heartbeatMs, name, queues } = checked
+  const tracing = traceRuns(database)
+  const middleware = tracing ? [tracing, ...checked.middleware] : checked.middleware
   const claimLink = createLink(database, 'walk', `claim ${name}`)
   const registration = createRegistration(database, claimLink, tasks, checked)
   let workerId = 0
@@ -170,6 +174,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
           writer,
           fence,
           parents: (id) => parentsOf(database, id),
+          pauseQueue: (queue, id, until) => pauseByJob(database, queue, id, until),
         })
       emit({ type: 'unknown_task', jobId: String(job.id), taskId: job.taskId })
       handBack([job], unknownTaskMs)
@@ -198,6 +203,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     queueIds,
     workerId: currentId,
     wanted: () => pace.wanted(pool.free(), pool.buffered(), ledger.open()),
+    free: () => pace.startable(pool.free(), pool.buffered()),
     suspectAllowed: () => suspect === null,
     accept(claim, isSuspect) {
       ledger.accept(claim)

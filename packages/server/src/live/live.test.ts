@@ -1,7 +1,7 @@
-import { io, type Socket } from 'socket.io-client'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { until } from '../../../../test/support/database.ts'
 import { serverScene } from '../../../../test/support/server-scene.ts'
+import { socketListeners } from '../../../../test/support/socket-listener.ts'
 import { defineTask } from '../../../engine/src/index.ts'
 
 const scene = await serverScene({ allowedOrigins: ['https://console.example.com'] })
@@ -10,7 +10,6 @@ const address = await server.start()
 const trunkline = await db.connect()
 const admin = await scene.user('admin')
 const viewer = await scene.user('viewer')
-const scoped = await scene.user('viewer', { scopes: { queues: ['alpha'], tasks: null, servers: null } })
 
 const step = defineTask('live.step', {
   async run({ input, log, signal }: { input: any; log: any; signal: AbortSignal }) {
@@ -28,36 +27,9 @@ const step = defineTask('live.step', {
 })
 const worker = await trunkline.work([step], { queues: ['alpha', 'beta'], pollMs: 20 })
 
-const sockets: Socket[] = []
-interface Listener {
-  socket: Socket
-  heard: [name: string, event: any][]
-  of(name: string, jobId?: string): any[]
-  ask(name: string, given?: unknown): Promise<any>
-}
-
-async function listener(auth: object, options: object = {}): Promise<Listener> {
-  const socket = io(`${address}/jobs`, { auth, transports: ['websocket'], reconnectionDelay: 50, ...options })
-  sockets.push(socket)
-  const heard: [string, any][] = []
-  socket.onAny((name, event) => heard.push([name, event]))
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connected', () => resolve())
-    socket.once('connect_error', (error) => {
-      socket.close()
-      reject(error)
-    })
-  })
-  return {
-    socket,
-    heard,
-    of: (name, jobId) => heard.filter(([n, e]) => n === name && (jobId === undefined || e.jobId === jobId)).map(([, e]) => e),
-    ask: (name, ...given) => socket.timeout(10_000).emitWithAck(name, ...given),
-  }
-}
+const listener = socketListeners(address)
 
 afterAll(async () => {
-  for (const socket of sockets) socket.close()
   await worker.stop()
 })
 
@@ -211,51 +183,6 @@ describe('who may listen', () => {
   ])('%s nobody comes in', async (_, auth) => {
     await expect(listener(auth)).rejects.toMatchObject({ data: { code: 'unauthenticated' } })
   })
-
-  test('a page of another origin is refused, also with a good token; the cookie counts only from an allowed one', async () => {
-    const options = (origin: string, cookie = '') => ({ extraHeaders: { origin, ...(cookie ? { cookie } : {}) } })
-    await expect(listener({ token: viewer.token }, options('https://evil.example.com'))).rejects.toThrow()
-    await listener({ token: viewer.token }, options('https://console.example.com'))
-    const login = await scene.inject({
-      method: 'POST',
-      url: '/api/v1/auth/login',
-      headers: { 'content-type': 'application/json' },
-      payload: JSON.stringify({ email: viewer.email, password: 'correct-horse-battery-9', session: true }),
-    })
-    const cookie = String(login.headers['set-cookie']).split(';')[0] as string
-    await listener({}, options('https://console.example.com', cookie))
-    await expect(listener({}, { extraHeaders: { cookie } })).rejects.toMatchObject({ data: { code: 'unauthenticated' } })
-  })
-
-  test('a scope hides jobs and queues of others; a role that is lost is felt within five seconds', async () => {
-    const me = await listener({ token: scoped.token })
-    const foreign = await trunkline.enqueue(step, {}, { queue: 'beta' })
-    expect(await me.ask('subscribeQueue', { queue: 'beta' })).toMatchObject({ ok: false, error: { code: 'unknown_queue' } })
-    expect(await me.ask('subscribeJob', { jobId: foreign.id })).toMatchObject({ ok: false, error: { code: 'job_not_found' } })
-    expect(await me.ask('subscribeLogs', { jobId: foreign.id })).toMatchObject({ ok: false, error: { code: 'job_not_found' } })
-    expect(await me.ask('subscribeAll')).toMatchObject({ ok: false, error: { code: 'forbidden' } })
-    expect(await me.ask('subscribeSystem')).toMatchObject({ ok: false, error: { code: 'forbidden' } })
-    expect(await me.ask('subscribeList', { filter: {} })).toMatchObject({ ok: true })
-    expect(await me.ask('subscribeOverview')).toMatchObject({ ok: true })
-    const own = await trunkline.enqueue(step, {}, { queue: 'alpha' })
-    await until(() => me.of('jobCompleted', own.id).length === 1)
-    await foreign.result()
-    expect(me.heard.some(([, e]) => e.jobId === foreign.id || e.queue === 'beta')).toBe(false)
-    // the scope is narrowed while the socket is open: its rooms follow
-    await db.rows(`update trunkline.account set scopes = '{"queues":["nothing"]}' where email = $1`, [scoped.email])
-    const silent = async () => {
-      const { id } = await trunkline.enqueue(step, { fail: true }, { queue: 'alpha', delay: '1h' })
-      await new Promise((resolve) => setTimeout(resolve, 300))
-      return !me.heard.some(([, e]) => e.jobId === id)
-    }
-    await until(silent, 'what is no longer theirs to be silent', 5000)
-    const count = me.heard.length
-    await (await trunkline.enqueue(step, {}, { queue: 'alpha' })).result()
-    expect(me.heard.slice(count).filter(([, e]) => e.queue === 'alpha')).toEqual([])
-    // the password is changed: every token of before is worth nothing
-    await db.rows(`update trunkline.account set generation = generation + 1 where email = $1`, [scoped.email])
-    await until(() => !me.socket.connected, 'the socket to be cut', 5000)
-  }, 30_000)
 
   test('many sockets of one user, each with a token of its own, cost no question each: not when they come, not when they are cut', async () => {
     const { database, identity } = server.service

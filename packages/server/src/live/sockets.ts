@@ -5,6 +5,7 @@ import type { Principal } from '../door/principal.ts'
 import { sessionCookie } from '../routes/auth.ts'
 import type { Service } from '../service.ts'
 import { createJobsNamespace } from './jobs-namespace.ts'
+import { OneWriteAdapter } from './one-write-adapter.ts'
 import { createSystemFigures } from './system-figures.ts'
 
 /** The socket side of a server. */
@@ -77,6 +78,13 @@ export function createSockets(service: Service, server: HttpServer, onError: (er
     else found.n++
   }
 
+  /** Engine.IO answers a WebSocket that it does not let in as a bad request; a forbidden one says so. */
+  function refuse(request: IncomingMessage, why: string, decide: (why: string, success: boolean) => void): void {
+    if (request.headers.upgrade)
+      request.socket.end(`HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: ${why.length}\r\n\r\n${why}`)
+    decide(why, false)
+  }
+
   const io = new SocketServer(server, {
     path: `${service.settings.basePath}/socket.io`,
     serveClient: false,
@@ -86,9 +94,10 @@ export function createSockets(service: Service, server: HttpServer, onError: (er
     connectTimeout: 10_000,
     pingInterval: 25_000,
     pingTimeout: 20_000,
+    adapter: OneWriteAdapter as never,
     allowRequest: (request, decide) => {
-      if (!allowed(service, request)) return decide('this origin is not allowed', false)
-      if (refusedTooOften(addressOf(request))) return decide('too many refused connections; try again in a minute', false)
+      if (!allowed(service, request)) return refuse(request, 'this origin is not allowed', decide)
+      if (refusedTooOften(addressOf(request))) return refuse(request, 'too many refused connections; try again in a minute', decide)
       decide(null, true)
     },
   })

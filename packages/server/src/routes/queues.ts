@@ -1,6 +1,6 @@
 import { TrunklineError } from '@trunkline/contract'
-import { name, pause, queue, queueList, queueQuery, queueThresholds } from '@trunkline/contract/http'
-import type { QueueThresholds, QueueView, ScheduleView, TransactionVerbs } from '@trunkline/engine'
+import { name, newLimits, pause, queue, queueLimits, queueList, queueQuery, queueThresholds } from '@trunkline/contract/http'
+import type { QueueLimits, QueueThresholds, QueueView, RateLimit, ScheduleView, TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
 import { checkQueue } from '../door/may.ts'
 import { covers } from '../door/principal.ts'
@@ -23,7 +23,10 @@ const scheduleNote = ({ id, name, words, nextRunAt, isEnabled, paused }: Schedul
   nextRunAt: nextRunAt?.toISOString() ?? null,
 })
 
-/** Queues: what waits where; pause and resume. */
+const rateOf = (rate: z.output<typeof newLimits>['rate']): RateLimit | null | undefined =>
+  rate && said({ limit: rate.limit, per: rate.perMs, burst: rate.burst })
+
+/** Queues: what waits where; pause and resume; limits. */
 export function queueRoutes({ trunkline }: Service): Route[] {
   async function find(name: string): Promise<z.output<typeof queue>> {
     const found = (await trunkline.queues()).find((q) => q.queue === name)
@@ -41,6 +44,14 @@ export function queueRoutes({ trunkline }: Service): Route[] {
       note.after = call.body
     })
     return await find(of)
+  }
+
+  async function limitsOf(name: string): Promise<z.output<typeof queueLimits>> {
+    const [limits, keys] = await Promise.all([trunkline.limits(name), trunkline.gates(name)])
+    return {
+      ...limits,
+      keys: keys.map(({ nextAt, heldBy, ...key }) => ({ ...key, heldBy: [...heldBy], nextAt: nextAt?.toISOString() ?? null })),
+    }
   }
 
   return [
@@ -102,6 +113,43 @@ export function queueRoutes({ trunkline }: Service): Route[] {
       params: queuePath,
       answers: { 200: queue },
       run: (call) => steer(call, (verbs) => verbs.resume(call.params.queue)),
+    }),
+    route({
+      method: 'GET',
+      url: '/queues/:queue/limits',
+      summary: 'The limits of a queue, how they stand, and the keys that jobs have or wait for',
+      tag: 'queues',
+      access: { role: 'viewer', object: 'queue' },
+      params: queuePath,
+      answers: { 200: queueLimits },
+      async run({ params, principal }) {
+        checkQueue(principal, params.queue)
+        return await limitsOf(params.queue)
+      },
+    }),
+    route({
+      method: 'PUT',
+      url: '/queues/:queue/limits',
+      summary: 'Set limits of a queue: how many of its jobs run at once, and how many start in a time, in all and by key',
+      tag: 'queues',
+      access: { role: 'admin', object: 'queue' },
+      action: 'queue.limits',
+      params: queuePath,
+      body: newLimits,
+      answers: { 200: queueLimits },
+      async run(call) {
+        const { queue: of } = call.params
+        checkQueue(call.principal, of)
+        const { rate, ratePerKey, ...rest } = call.body
+        const limits = said({ ...rest, rate: rateOf(rate), ratePerKey: rateOf(ratePerKey) }) as QueueLimits
+        await call.change(`queue:${of}`, async (verbs, note) => {
+          const { running: _, tokens: __, held: ___, ...before } = await trunkline.limits(of)
+          note.before = before
+          await verbs.setLimits(of, limits, { by: call.principal.subject })
+          note.after = call.body
+        })
+        return await limitsOf(of)
+      },
     }),
     route({
       method: 'PUT',

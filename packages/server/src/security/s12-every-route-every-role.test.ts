@@ -179,6 +179,8 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'POST /queues/:queue/pause': async ({ side }) => ({ url: `/queues/${side.queue}/pause`, body: { forMs: 1 } }),
   'PUT /queues/:queue/thresholds': async ({ side }) => ({ url: `/queues/${side.queue}/thresholds`, body: { waiting: { warning: 1000 } } }),
   'POST /queues/:queue/resume': async ({ side }) => ({ url: `/queues/${side.queue}/resume` }),
+  'GET /queues/:queue/limits': async ({ side }) => ({ url: `/queues/${side.queue}/limits` }),
+  'PUT /queues/:queue/limits': async ({ side }) => ({ url: `/queues/${side.queue}/limits`, body: { concurrencyPerKey: null } }),
   'GET /workers': plain('/workers'),
   'POST /workers/start': plain('/workers/start', {}),
   'POST /workers/:id/stop': plain('/workers/999999/stop'),

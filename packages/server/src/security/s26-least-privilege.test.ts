@@ -15,7 +15,7 @@ test('everybody has nothing, and producers may do what they are for and no more'
     `select p.proname from pg_proc p where p.pronamespace = 'trunkline'::regnamespace and p.prosecdef
       and has_function_privilege('trunkline_producer', p.oid, 'execute') order by 1`,
   )
-  expect([...new Set(functions.map((f) => f.proname))]).toEqual(['assert_lease', 'enqueue', 'enqueue_0001'])
+  expect([...new Set(functions.map((f) => f.proname))]).toEqual(['assert_lease', 'enqueue', 'enqueue_0001', 'enqueue_0100'])
 })
 
 test('functions that act for others look up names nowhere but in the catalogue', async () => {

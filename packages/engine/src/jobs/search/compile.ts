@@ -46,7 +46,7 @@ type Source = Place | 'anywhere' | 'debounced'
 /** The statement under construction: only what this file says goes into its text, all that users say into its values. */
 interface Draft {
   readonly source: Source
-  readonly joins: Set<'moved' | 'retagged' | 'scheduled' | 'blocked'>
+  readonly joins: Set<'moved' | 'retagged' | 'scheduled' | 'blocked' | 'held'>
   bind(value: unknown): string
 }
 
@@ -89,6 +89,7 @@ const joined = {
   retagged: ' left join trunkline.retagged g on g.id = j.id',
   scheduled: ' left join trunkline.scheduled s on s.id = j.id',
   blocked: ' left join trunkline.blocked b on b.id = j.id',
+  held: ' left join trunkline.held h on h.id = j.id',
 }
 
 const startedOf: Partial<Record<Source, string>> = { ended: 'o.started_at', running: 'l.at' }
@@ -97,6 +98,12 @@ const durationOf: Partial<Record<Source, string>> = { ended: '(o.finished_at - o
 function queueOf(draft: Draft): string {
   draft.joins.add('moved')
   return 'coalesce(m.queue_id, j.queue_id)'
+}
+
+/** Jobs that have gates to pass have a lane that is 1000 behind. */
+function priorityOf(draft: Draft): string {
+  draft.joins.add('moved')
+  return '(500 - (coalesce(m.priority, j.priority) + 500) % 1000)'
 }
 
 function errorOf(draft: Draft): string {
@@ -159,14 +166,19 @@ function stateFits(draft: Draft, word: string): string {
   }
   if (source === 'running') return word === 'running' ? 'true' : 'false'
   if (source === 'debounced') return word === 'pending' || word === 'scheduled' ? 'true' : 'false'
-  if (!['pending', 'blocked', 'due', 'paused', 'scheduled', 'retrying'].includes(word)) return 'false'
+  if (!['pending', 'blocked', 'due', 'held', 'paused', 'scheduled', 'retrying'].includes(word)) return 'false'
+  if (word === 'held') {
+    draft.joins.add('held')
+    return '(h.id is not null)'
+  }
   draft.joins.add('blocked')
   if (word === 'pending' || word === 'blocked') return `(b.id is ${word === 'blocked' ? 'not ' : ''}null)`
   draft.joins.add('scheduled')
   if (word === 'scheduled') return '(s.id is not null and s.why <> 1)'
   if (word === 'retrying') return '(s.id is not null and s.why = 1)'
+  draft.joins.add('held')
   const paused = `exists (select from trunkline.queue p where p.id = ${queueOf(draft)} and p.paused_at is not null and (p.paused_until is null or p.paused_until > now()))`
-  return `(s.id is null and b.id is null and ${word === 'due' ? 'not ' : ''}${paused})`
+  return `(s.id is null and b.id is null and h.id is null and ${word === 'due' ? 'not ' : ''}${paused})`
 }
 
 /** Which part of a query a term stands in, for what only holds if all of it must fit. */
@@ -251,8 +263,7 @@ const predicates: Record<Exclude<QueryTerm['field'], null>, (draft: Draft, term:
     return `(exists (select from trunkline.attempt x where x.id = j.id and x.id < $1 and x.id >= $2) and ${fits})`
   },
   priority(draft, { values }) {
-    draft.joins.add('moved')
-    return compare(draft, '-coalesce(m.priority, j.priority)', values, (n) => `${n}::int`)
+    return compare(draft, priorityOf(draft), values, (n) => `${n}::int`)
   },
   id: (draft, { values }) => identified(draft, 'j.id', values),
   rerun: (draft, { values }) => identified(draft, 'j.rerun_of', values),
@@ -340,8 +351,7 @@ function sortOf(draft: Draft, sort: SortValue): string | undefined {
   if (sort === 'startedAt') return startedOf[draft.source]
   if (sort === 'finishedAt') return draft.source === 'ended' ? 'o.finished_at' : undefined
   if (sort === 'duration') return durationOf[draft.source]
-  draft.joins.add('moved')
-  return '(-coalesce(m.priority, j.priority))'
+  return priorityOf(draft)
 }
 
 const typeOf: Record<SortValue, string> = { startedAt: 'timestamptz', finishedAt: 'timestamptz', duration: 'interval', priority: 'int' }
