@@ -83,6 +83,7 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
     createdBy: null,
     tags: s.tags.length > 0 ? s.tags : null,
     rerunOf: null,
+    trace: null,
     gateKeys: null,
     payload: String(s.payload),
     keys:

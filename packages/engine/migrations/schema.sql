@@ -692,6 +692,14 @@ table template_version
   constraint template_version_pkey PRIMARY KEY (template_id, version)
   constraint template_version_template_id_fkey FOREIGN KEY (template_id) REFERENCES trunkline.template(id) ON DELETE CASCADE
 
+table trace
+  job_id bigint not null
+  traceparent text not null
+  tracestate text
+  constraint trace_pkey PRIMARY KEY (job_id)
+  constraint trace_traceparent_check CHECK ((traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'::text))
+  constraint trace_tracestate_check CHECK ((length(tracestate) <= 512))
+
 table watch
   job_id bigint not null
   account_id uuid not null

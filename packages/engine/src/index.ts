@@ -47,6 +47,7 @@ export { type SearchConditions, type SearchOptions, type SearchOrder, type Searc
 export type { JobListOptions, JobView, QueueView } from './jobs/show.ts'
 export type { TaskView } from './jobs/tasks.ts'
 export type { AttemptView, Timeline, Transition } from './jobs/timeline.ts'
+export { isTraceparent } from './jobs/trace.ts'
 export type { JobChanges } from './jobs/update.ts'
 export type { Why } from './jobs/why.ts'
 export type { Within } from './jobs/within.ts'

@@ -146,6 +146,15 @@ describe('a job over HTTP', () => {
   })
 })
 
+test('a job that is made within a trace keeps its place there; a header that names none is not worth a refusal', async () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const later = { task: 'break', delayMs: 3_600_000 }
+  const { id } = (await operator('POST', '/jobs', later, { traceparent })).body
+  const other = await operator('POST', '/jobs', later, { traceparent: 'nonsense' })
+  expect(other.status).toBe(202)
+  expect(await db.rows('select job_id, traceparent from trunkline.trace')).toEqual([{ job_id: id, traceparent }])
+})
+
 test('lists have pages, and a place in the feed to go on from', async () => {
   const page = (await viewer('GET', '/jobs?limit=2')).body
   expect(page).toMatchObject({ nextCursor: page.data[1].id, totalIsEstimate: false })

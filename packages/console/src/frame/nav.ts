@@ -1,4 +1,14 @@
-import { IconActivity, IconAlertOctagon, IconClipboardList, IconListDetails, IconServer2, IconStack2 } from '@tabler/icons-react'
+import {
+  IconActivity,
+  IconAlertOctagon,
+  IconCalendar,
+  IconClipboardList,
+  IconFileText,
+  IconHierarchy2,
+  IconListDetails,
+  IconServer2,
+  IconStack2,
+} from '@tabler/icons-react'
 import type { Role } from '@trunkline/client/contract'
 
 /** A page that the rail leads to. */
@@ -22,6 +32,14 @@ export const groups: { label: string; places: Place[] }[] = [
       { to: '/errors', label: 'Errors', icon: IconAlertOctagon, key: 'e' },
       { to: '/queues', label: 'Queues', icon: IconStack2, key: 'q' },
       { to: '/workers', label: 'Workers', icon: IconServer2, key: 'w' },
+    ],
+  },
+  {
+    label: 'Plan',
+    places: [
+      { to: '/schedules', label: 'Schedules', icon: IconCalendar, key: 's' },
+      { to: '/flows', label: 'Flows', icon: IconHierarchy2, key: 'f' },
+      { to: '/templates', label: 'Templates', icon: IconFileText, key: 't' },
     ],
   },
   {

@@ -2,6 +2,7 @@ import { show, TrunklineError } from '@trunkline/contract'
 import { columns, type NewJob } from '../jobs/enqueue.ts'
 import type { Names } from '../jobs/names.ts'
 import { withPartitions } from '../jobs/partitions.ts'
+import { noteTraces } from '../jobs/trace.ts'
 import { numbers, texts } from '../postgres/arrays.ts'
 import { type Database, type Queryable, withinTransaction } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
@@ -69,6 +70,7 @@ async function store(
     numbers(edges.map(known)),
     numbers(edges.map(({ policy }) => policy)),
   ])
+  await noteTraces(inside, jobs, row?.ids ?? [])
   const parents = [...new Set(edges.flatMap((edge) => known(edge) ?? []))]
   // one that has ended already frees its child now; one that ends beside us is looked for by the keeper
   if (parents.length > 0) await inside.run(settleParentsStatement, [`{${parents.join(',')}}`])

@@ -12,6 +12,7 @@ import { jsonText } from './json-text.ts'
 import { type KeyOptions, type Keys, keyOptionNames, readKeys } from './keys.ts'
 import type { KnownTask, Names } from './names.ts'
 import { withPartitions } from './partitions.ts'
+import { readTrace, storeTraced, type Trace } from './trace.ts'
 
 const enqueueMixed = prepared(statement(import.meta.url, 'enqueue.sql'))
 const enqueueMany = statement(import.meta.url, 'enqueue-many.sql')
@@ -37,6 +38,8 @@ export interface EnqueueOptions extends KeyOptions, GateKeyOptions {
   tags?: readonly string[]
   /** Jobs that must end before this one may begin; see {@link DependsOnJob}. Not together with keys. */
   dependsOn?: readonly (string | DependsOnJob)[]
+  /** The place in a distributed trace that the run continues, a W3C `traceparent`. Default: that of the caller, where OpenTelemetry is set up. */
+  traceparent?: string
   /** A template, by id or name: its task, and its payload and options under those that are given here. */
   templateId?: string
   /** The caller's own open transaction: the job exists exactly when it commits. */
@@ -63,6 +66,7 @@ const optionNames = [
   'createdBy',
   'tags',
   'dependsOn',
+  'traceparent',
   'tx',
   ...keyOptionNames,
   ...gateKeyNames,
@@ -85,6 +89,8 @@ export interface NewJob {
   readonly gateKeys: GateKeys | null
   /** The job that this one repeats. */
   readonly rerunOf: string | null
+  /** The trace it is made in. */
+  readonly trace: Trace | null
   readonly payload: string
 }
 
@@ -180,6 +186,7 @@ async function readOptions(names: Names, known: KnownTask, options: EnqueueOptio
     keys: readKeys(options),
     gateKeys,
     rerunOf: null,
+    trace: readTrace(options.traceparent),
     queueId: await names.queueId(options.queue ?? known.queue),
   }
 }
@@ -274,8 +281,8 @@ export function columns(jobs: readonly NewJob[]): string[] {
 
 /** Stores jobs without keys, of any mix, in one statement; ids in input order. */
 export async function storeMixed(database: Database, jobs: readonly NewJob[], on?: Queryable): Promise<string[]> {
-  const [row] = await database.run<{ ids: string[] }>(enqueueMixed, columns(jobs), on)
-  return row?.ids ?? []
+  const store = async (tx: Queryable | undefined) => (await database.run<{ ids: string[] }>(enqueueMixed, columns(jobs), tx))[0]?.ids ?? []
+  return await storeTraced(database, jobs, on, store, (id) => id)
 }
 
 /** Stores jobs with keys in one statement; answers in input order. @throws `idempotency_conflict` */
@@ -289,8 +296,11 @@ async function storeKeyed(database: Database, jobs: readonly NewJob[], on?: Quer
     textColumn(jobs, (j) => j.keys?.idempotencyKey ?? null),
     column(jobs, (j) => j.keys?.idempotencyMs ?? null),
   ]
-  const [row] = await database.run<{ ids: string[]; made: EnqueueAnswer[] }>(enqueueKeyed, values, on)
-  return (row?.ids ?? []).map((id, i) => ({ id, made: row?.made[i] ?? 'new' }))
+  const store = async (tx: Queryable | undefined): Promise<StoredJob[]> => {
+    const [row] = await database.run<{ ids: string[]; made: EnqueueAnswer[] }>(enqueueKeyed, values, tx)
+    return (row?.ids ?? []).map((id, i) => ({ id, made: row?.made[i] ?? 'new' }))
+  }
+  return await storeTraced(database, jobs, on, store, ({ id, made }) => (made === 'new' ? id : null))
 }
 
 /** Rows and bytes of one statement: large enough to be fast, small enough not to hold locks or memory for long. */
@@ -325,8 +335,11 @@ async function storeAlike(database: Database, jobs: readonly NewJob[], on?: Quer
   const payloads = textColumn(jobs, (j) => j.payload)
   const settings = [queueId, taskId, priority, maxAttempts, runAt, timeoutMs, createdBy, payloads, delayMs]
   const values = [...settings, tags && texts(tags), gateKeys && texts(gateKeys)]
-  const [row] = await database.run<{ ids: string[] }>(enqueueMany, values, on)
-  return (row?.ids ?? []).map((id) => ({ id, made: 'new' }))
+  const store = async (tx: Queryable | undefined): Promise<StoredJob[]> => {
+    const [row] = await database.run<{ ids: string[] }>(enqueueMany, values, tx)
+    return (row?.ids ?? []).map((id) => ({ id, made: 'new' }))
+  }
+  return await storeTraced(database, jobs, on, store, ({ id }) => id)
 }
 
 /** Stores one job: with others of this process in one statement, unless it has keys or the caller's transaction. */

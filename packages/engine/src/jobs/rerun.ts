@@ -9,6 +9,7 @@ import { type GateKeys, laneOf } from './gate-keys.ts'
 import { jsonText } from './json-text.ts'
 import { checkJobId, type Names } from './names.ts'
 import { withPartitions } from './partitions.ts'
+import { readTrace } from './trace.ts'
 
 const sourceStatement = statement(import.meta.url, 'rerun-source.sql')
 
@@ -57,6 +58,7 @@ async function readRerun(names: Names, options: RerunOptions): Promise<(source: 
     // the key stays with whoever holds it now
     keys: null,
     rerunOf: source.id,
+    trace: readTrace(),
     ...start,
   })
 }

@@ -114,6 +114,7 @@ async function jobOf({ schedule, at, manual }: PlannedSlot, source: Source, name
     keys: null,
     gateKeys,
     rerunOf: null,
+    trace: null,
     payload: JSON.stringify(fillPayload(payload, values)),
   }
 }

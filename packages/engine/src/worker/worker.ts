@@ -26,6 +26,7 @@ import { BatchCall, runBatch } from './run-batch.ts'
 import { type End, runJob } from './run-job.ts'
 import { createSlotPool } from './slot-pool.ts'
 import { createSlots } from './slots.ts'
+import { traceRuns } from './trace-runs.ts'
 import { readWorkerOptions, type WorkerOptions } from './worker-options.ts'
 
 const cancelsStatement = statement(import.meta.url, 'cancels.sql')
@@ -68,7 +69,9 @@ const lostError = (id: number) => new TrunklineError('lease_lost', { job: id })
  */
 export async function startWorker(database: Database, names: Names, tasks: readonly Task[], options: WorkerOptions = {}): Promise<Worker> {
   const checked = readWorkerOptions(tasks, options)
-  const { concurrency, graceMs, drainMs, heartbeatMs, middleware, name, queues } = checked
+  const { concurrency, graceMs, drainMs, heartbeatMs, name, queues } = checked
+  const tracing = traceRuns(database)
+  const middleware = tracing ? [tracing, ...checked.middleware] : checked.middleware
   const claimLink = createLink(database, 'walk', `claim ${name}`)
   const registration = createRegistration(database, claimLink, tasks, checked)
   let workerId = 0

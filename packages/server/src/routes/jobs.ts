@@ -22,7 +22,7 @@ import {
   newJob,
   rerun,
 } from '@trunkline/contract/http'
-import type { EnqueueOptions, JobView, LogEntry, TransactionVerbs } from '@trunkline/engine'
+import { type EnqueueOptions, isTraceparent, type JobView, type LogEntry, type TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
 import { idempotencyKeyOf } from '../door/idempotency.ts'
 import { checkQueue, checkTarget, checkTask, checkUnscoped } from '../door/may.ts'
@@ -96,7 +96,10 @@ export function makeJob({ database, settings }: Service) {
       const { subject } = call.principal
       // of one caller: a key that somebody else chose as well must not answer their job
       const keyed = key === undefined ? {} : { idempotencyKey: `${subject} ${key}` }
-      const given = { ...options, ...keyed, createdBy: subject }
+      // who says where in a trace the call belongs gets the run there too; what is no such place is not worth a refusal
+      const { traceparent } = call.request.headers
+      const traced = isTraceparent(traceparent) ? { traceparent } : {}
+      const given = { ...options, ...keyed, ...traced, createdBy: subject }
       const { id, made } = await verbs.enqueue(task, payload, given)
       const view = await verbs.get(id)
       if (made === 'new') await watchJob(database, call.principal, id, verbs.tx)
