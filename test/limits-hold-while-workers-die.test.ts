@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
-import { defineTask } from '../packages/engine/src/index.ts'
+import { defineTask, type Task } from '../packages/engine/src/index.ts'
 import { testDatabase, until } from './support/database.ts'
 
 const db = await testDatabase()
@@ -64,8 +64,8 @@ function runs(): Run[] {
 
 /** The most executions of each key that overlap. */
 function most(all: readonly Run[], key: 'concurrency' | 'ordering'): number {
-  const byKey = Map.groupBy?.(all, (run) => run[key]) ?? new Map<string, Run[]>()
-  if (byKey.size === 0) for (const run of all) byKey.set(run[key], [...(byKey.get(run[key]) ?? []), run])
+  const byKey = new Map<string, Run[]>()
+  for (const run of all) byKey.set(run[key], [...(byKey.get(run[key]) ?? []), run])
   let found = 0
   for (const [name, list] of byKey) {
     if (name === '-') continue
@@ -88,7 +88,7 @@ const left = `select (select count(*) from trunkline.held)::int held, (select co
   (select count(*) from trunkline.ready)::int ready, (select count(*) from trunkline.lease)::int lease, (select count(*) from trunkline.scheduled)::int scheduled`
 
 test(`a thousand keys, eight workers, some of them killed (seed ${seed}): never above a limit, in order, nothing left`, async () => {
-  const work = defineTask<any, unknown>('gated', { queue: 'gated', retry: { attempts: 10 }, run: () => {} })
+  const work: Task<any, any> = defineTask('gated', { queue: 'gated', retry: { attempts: 10 }, run: () => {} })
   await trunkline.delete((await trunkline.enqueue(work, {})).id)
   await trunkline.setLimits('gated', { concurrencyPerKey: limit })
   const concurrencyKey = ({ c }: any) => c

@@ -1,13 +1,13 @@
 import { beforeAll, expect, test } from 'vitest'
 import { testDatabase } from '../../../../test/support/database.ts'
-import { defineTask } from '../jobs/define-task.ts'
+import { defineTask, type Task } from '../jobs/define-task.ts'
 import type { Statement } from '../postgres/statement.ts'
 import { statement } from '../postgres/statement.ts'
 
 const db = await testDatabase()
 const database = db.open({ queryTimeoutMs: 120_000 })
 const trunkline = await db.connect()
-const task = defineTask<any, unknown>('noop', { queue: 'gated', run: () => {} })
+const task: Task<any, any> = defineTask('noop', { queue: 'gated', run: () => {} })
 const load = (file: string) => statement(import.meta.url, file)
 let queueId = 0
 let taskId = 0
