@@ -36,6 +36,9 @@ const routes = [
   page('/flows', () => import('./pages/flows/flows.tsx')),
   page('/flows/$id', () => import('./pages/flows/flow.tsx')),
   page('/templates', () => import('./pages/templates/templates.tsx')),
+  page('/backups', () => import('./pages/backups/backups.tsx')),
+  page('/settings', () => import('./pages/settings/settings.tsx')),
+  page('/settings/$section', () => import('./pages/settings/settings.tsx')),
   page('/$id', () => import('./pages/job/job.tsx')),
 ]
 

@@ -114,7 +114,7 @@ export function Frame() {
       <Drawer opened={isDrawerOpen} onClose={() => openDrawer(false)} size={260} title="Trunkline" classNames={{ body: css.drawer }}>
         <Rail onChoice={() => openDrawer(false)} />
       </Drawer>
-      <header className={css.header}>
+      <section className={css.header} aria-label="Bar">
         <ActionIcon
           variant="subtle"
           color="gray"
@@ -128,10 +128,10 @@ export function Frame() {
         <span className={css.environment} data-tone={installation.tone} title={`Environment: ${installation.environment}`}>
           {installation.environment}
         </span>
-        <button type="button" className={css.search} onClick={() => show('palette')} aria-label="Search jobs, pages, tasks">
+        <button type="button" className={css.search} onClick={() => show('palette')}>
           <IconSearch size={16} aria-hidden />
           <span>Search jobs, pages, tasks</span>
-          <kbd>{isApple ? '⌘K' : 'Ctrl K'}</kbd>
+          <kbd aria-hidden>{isApple ? '⌘K' : 'Ctrl K'}</kbd>
         </button>
         <div className={css.right}>
           <LiveChip />
@@ -151,7 +151,7 @@ export function Frame() {
           <InboxBell />
           <UserMenu onKeys={() => show('keys')} />
         </div>
-      </header>
+      </section>
       <main id="content" className={css.main} tabIndex={-1}>
         <Outlet />
       </main>

@@ -1,12 +1,14 @@
 import {
   IconActivity,
   IconAlertOctagon,
+  IconArchive,
   IconCalendar,
   IconClipboardList,
   IconFileText,
   IconHierarchy2,
   IconListDetails,
   IconServer2,
+  IconSettings,
   IconStack2,
 } from '@tabler/icons-react'
 import type { Role } from '@trunkline/client/contract'
@@ -44,8 +46,12 @@ export const groups: { label: string; places: Place[] }[] = [
   },
   {
     label: 'Care',
-    places: [{ to: '/audit', label: 'Audit', icon: IconClipboardList, key: 'a', role: 'admin' }],
+    places: [
+      { to: '/backups', label: 'Backups', icon: IconArchive, key: 'b' },
+      { to: '/audit', label: 'Audit', icon: IconClipboardList, key: 'a', role: 'admin' },
+    ],
   },
+  { label: 'Admin', places: [{ to: '/settings', label: 'Settings', icon: IconSettings, key: ',' }] },
 ]
 
 export const places: Place[] = groups.flatMap((group) => group.places)

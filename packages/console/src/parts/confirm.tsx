@@ -1,6 +1,7 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Stack, TextInput } from '@mantine/core'
 import { type FormEvent, type ReactNode, useState } from 'react'
 import { off } from './act.tsx'
+import { Dialog } from './dialog.tsx'
 
 /** Asks before something that cannot be undone. */
 export function Confirm({
@@ -30,7 +31,7 @@ export function Confirm({
     onClose()
   }
   return (
-    <Modal opened onClose={onClose} title={title}>
+    <Dialog onClose={onClose} title={title}>
       <form onSubmit={(event) => void confirm(event)}>
         <Stack gap="md">
           <div>{children}</div>
@@ -47,6 +48,6 @@ export function Confirm({
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

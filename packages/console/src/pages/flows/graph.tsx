@@ -27,7 +27,7 @@ export default function Graph({ jobs }: { jobs: FlowJob[] }) {
     }),
   )
   return (
-    <section className={css.graph} tabIndex={0} aria-label="The flow as a drawing; the table says the same">
+    <div role="group" className={css.graph} tabIndex={0} aria-label="The flow as a drawing; the table says the same">
       <div className={css.canvas} style={size}>
         <svg width={size.width} height={size.height} aria-hidden="true">
           {lines.map(({ key, d, open }) => (
@@ -52,6 +52,6 @@ export default function Graph({ jobs }: { jobs: FlowJob[] }) {
           )
         })}
       </div>
-    </section>
+    </div>
   )
 }

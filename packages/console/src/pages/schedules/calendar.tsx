@@ -104,7 +104,7 @@ export default function Calendar() {
         {!data ? (
           <Loading rows={6} height={90} />
         ) : (
-          <section className={css.scroll} tabIndex={0} aria-label={`Calendar of ${title}`}>
+          <div role="group" className={css.scroll} tabIndex={0} aria-label={`Calendar of ${title}`}>
             <table className={css.month}>
               <thead>
                 <tr>
@@ -125,7 +125,7 @@ export default function Calendar() {
                 ))}
               </tbody>
             </table>
-          </section>
+          </div>
         )}
       </Sheet>
       {data && (data.dense.length > 0 || data.collisions.length > 0 || data.clockChanges.length > 0 || data.overlaps.length > 0) && (

@@ -29,7 +29,7 @@ export default function Heat() {
   const most = Math.max(1, ...counts.values())
   return (
     <Sheet title="Firings of the next seven days" flush aside={`Hours of ${zone}`}>
-      <section className={css.scroll} tabIndex={0} aria-label="Firings by day and hour">
+      <div role="group" className={css.scroll} tabIndex={0} aria-label="Firings by day and hour">
         <table className={css.heat}>
           <thead>
             <tr>
@@ -65,7 +65,7 @@ export default function Heat() {
             ))}
           </tbody>
         </table>
-      </section>
+      </div>
     </Sheet>
   )
 }
