@@ -32,6 +32,7 @@ export default defineConfig({
           name: 'postgresql 15',
           include: [
             'packages/engine/src/{feed,flows,jobs,keeper}/*.test.ts',
+            'packages/engine/src/gates/gates.test.ts',
             'packages/engine/src/jobs/search/*.test.ts',
             'packages/engine/src/worker/{worker,batch,life,own-transaction}.test.ts',
             'packages/engine/src/postgres/{listen,migrate}.test.ts',
@@ -48,8 +49,8 @@ export default defineConfig({
               test: {
                 ...test,
                 name: 'pgbouncer',
-                include: ['packages/engine/src/worker/worker.test.ts', 'packages/engine/src/{flows,jobs}/*.test.ts'],
-                exclude: ['packages/engine/src/jobs/plans.test.ts'],
+                include: ['packages/engine/src/worker/worker.test.ts', 'packages/engine/src/{flows,gates,jobs}/*.test.ts'],
+                exclude: ['packages/engine/src/jobs/plans.test.ts', 'packages/engine/src/gates/gate-plans.test.ts'],
               },
             },
           ]
