@@ -193,7 +193,11 @@ describe('with the pointer', () => {
     })
     await db.rows(`update trunkline.schedule set failures = 2 where id = $1`, [late.id])
     await overview(operator)
-    await operator.page.getByRole('region', { name: 'Verdict' }).getByRole('listitem').filter({ hasText: 'Nightly import failed 2 times in a row' }).waitFor()
+    await operator.page
+      .getByRole('region', { name: 'Verdict' })
+      .getByRole('listitem')
+      .filter({ hasText: 'Nightly import failed 2 times in a row' })
+      .waitFor()
     await operator.click('button', 'Run now')
     await operator.page.getByText('Nightly import runs now').waitFor()
     expect(operator.actions()).toBe(1)
