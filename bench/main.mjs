@@ -11,6 +11,7 @@ import { adds } from './scenarios/adds.mjs'
 import { drain, drainBesideLogs, drainOfBacklog, drainPinned } from './scenarios/drain.mjs'
 import { facade } from './scenarios/facade.mjs'
 import { flows } from './scenarios/flows.mjs'
+import { gates, rates } from './scenarios/gates.mjs'
 import { pickup } from './scenarios/pickup.mjs'
 import { schedules } from './scenarios/schedules.mjs'
 import { slowAmongQuick } from './scenarios/slow-among-quick.mjs'
@@ -136,6 +137,8 @@ const scenarios = {
     })
   },
   flows: (house, { rounds }) => interleaved(house, [trunkline], rounds, 'flows', (scene) => flows(scene, 20_000)),
+  gates: (house, { jobs, rounds }) => interleaved(house, [trunkline], rounds, 'gates', (scene) => gates(scene, jobs)),
+  rates: (house) => interleaved(house, [trunkline], 1, 'rates', (scene) => rates(scene, 100, 60)),
   schedules: (house) => interleaved(house, [trunkline], 1, 'schedules', (scene) => schedules(scene, 10_000, 30)),
   async facade(house, { rounds }) {
     const name = `bench_${++house.made}`

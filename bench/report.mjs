@@ -69,6 +69,16 @@ const tables = {
       played.map((p) => [titled(p), number(mid(p, (r) => r.p50)), number(mid(p, (r) => r.p99))]),
     ),
   flows: (played) => pair(played, 'jobs of which half wait for another, µs/job', 'without', 'beside'),
+  gates: (played) =>
+    table(
+      ['drain, jobs/s', 'no limit', 'limit of the queue', '1,000 keys, one at a time each'],
+      played.map((p) => [titled(p), ...['without', 'limited', 'keyed'].map((name) => number(mid(p, (r) => r[name])))]),
+    ),
+  rates: (played) =>
+    table(
+      ['100 starts a second for a minute', '% of them'],
+      played.map((p) => [titled(p), number(mid(p, (r) => r.starts))]),
+    ),
   schedules: (played) =>
     table(
       ['10,000 schedules', 'a look, p99 ms', 'late p50, ms', 'late p99, ms', 'slots/s'],
@@ -158,6 +168,17 @@ const judges = {
       mid(of(played, 'trunkline'), (r) => r.beside / r.without),
     ),
   ],
+  gates: (played) => [
+    atLeast(
+      'drain under a limit of the queue, × without',
+      0.7,
+      mid(of(played, 'trunkline'), (r) => r.limited / r.without),
+    ),
+  ],
+  rates: (played) => {
+    const found = mid(of(played, 'trunkline'), (r) => r.starts)
+    return [atLeast('starts of a minute under a rate, % of it', 98, found), atMost('starts of a minute under a rate, % of it', 102, found)]
+  },
   schedules: (played) => {
     const ours = of(played, 'trunkline')
     return [

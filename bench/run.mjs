@@ -1,4 +1,4 @@
-// npm run bench [-- --only drain,pinned,backlog,adds,pickup,slow,logs,facade,flows,schedules --jobs 100000 --rounds 3 --json --defaults]: Trunkline as it comes
+// npm run bench [-- --only drain,pinned,backlog,adds,pickup,slow,logs,facade,flows,gates,rates,schedules --jobs 100000 --rounds 3 --json --defaults]: Trunkline as it comes
 // against its peers in their best settings (and as they come), interleaved in one run on one embedded server, all on the same Node.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = join(here, '..')
-const names = ['drain', 'logs', 'pinned', 'backlog', 'adds', 'pickup', 'slow', 'facade', 'flows', 'schedules']
+const names = ['drain', 'logs', 'pinned', 'backlog', 'adds', 'pickup', 'slow', 'facade', 'flows', 'gates', 'rates', 'schedules']
 const values = readArguments()
 
 if (!existsSync(join(here, 'node_modules/pg-boss')))

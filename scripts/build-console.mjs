@@ -1,13 +1,14 @@
 // Builds the console into packages/trunkline/dist/console, unless what it is made of is the same as the last time.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const target = join(root, 'packages/trunkline/dist/console')
 const mark = join(root, 'packages/trunkline/dist/console.inputs')
+const lock = join(root, 'packages/trunkline/dist/console.lock')
 
 function* files(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -28,15 +29,38 @@ function digest() {
   return hash.digest('hex')
 }
 
-const now = digest()
-const before = existsSync(join(target, 'index.html')) && existsSync(mark) ? readFileSync(mark, 'utf8') : ''
-if (now !== before) {
+/** Two at once would write into the same folder: the second waits for the first. A lock that is a minute old was left behind. */
+async function alone(work) {
+  mkdirSync(join(root, 'packages/trunkline/dist'), { recursive: true })
+  for (;;) {
+    try {
+      mkdirSync(lock)
+      break
+    } catch {
+      if (Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0) > 60_000) rmdirSync(lock)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+  try {
+    work()
+  } finally {
+    rmdirSync(lock)
+  }
+}
+
+await alone(() => {
+  const now = digest()
+  const before = existsSync(join(target, 'index.html')) && existsSync(mark) ? readFileSync(mark, 'utf8') : ''
+  if (now === before) return
   const vite = join(root, 'node_modules/vite/bin/vite.js')
   const { status } = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
     cwd: join(root, 'packages/console'),
     stdio: 'inherit',
     env: { ...process.env, NODE_ENV: 'production' },
   })
-  if (status !== 0) process.exit(status ?? 1)
+  if (status !== 0) {
+    process.exitCode = status ?? 1
+    return
+  }
   writeFileSync(mark, now)
-}
+})

@@ -21,6 +21,12 @@ export const trunkline = {
           )
         }
       },
+      limit: (limits) => queue.setLimits('default', limits),
+      /** `n` jobs, each with one of so many concurrency keys. */
+      async keyed(n, keys) {
+        const payloads = Array.from({ length: n }, (_, i) => ({ i }))
+        await queue.enqueueMany(noop, payloads, { concurrencyKey: ({ i }) => `key ${i % keys}` })
+      },
       add: (payload) => queue.enqueue(noop, payload),
       /** `n` jobs without and `n` with a parent. */
       async pairs(n) {
@@ -35,7 +41,7 @@ export const trunkline = {
       /** Has every job ended? */
       async ended() {
         const counts = (await queue.queues()).find((q) => q.queue === 'default')
-        return (counts?.due ?? 0) + (counts?.blocked ?? 0) + (counts?.running ?? 0) === 0
+        return (counts?.due ?? 0) + (counts?.held ?? 0) + (counts?.blocked ?? 0) + (counts?.running ?? 0) === 0
       },
       /** `n` schedules, each once a minute in its own second. */
       async schedules(n) {

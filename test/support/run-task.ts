@@ -33,7 +33,13 @@ export function runTask(task: Task, payload: unknown): TaskRun {
     const checked = (await task.schema?.['~standard'].validate(payload)) ?? { value: payload }
     if (checked.issues) throw new Error(`invalid: ${checked.issues.map((i) => i.message).join('; ')}`)
     const job = { id: '1', task: task.name, queue: task.queue, priority: 0, leaseId: '1' }
-    const transactions = { complete: async () => {}, assertLease: async () => {}, parents: async () => [], pauseQueue: async () => {} }
+    const transactions = {
+      complete: async () => {},
+      assertLease: async () => {},
+      parents: async () => [],
+      pauseQueue: async () => {},
+      step: { run: async (_: string, work: () => any) => await work() },
+    }
     return await task.run({ input: checked.value, job, log, signal: controller.signal, attempt: 1, ...transactions })
   }
   const result = run()

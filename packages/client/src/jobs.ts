@@ -14,6 +14,7 @@ import type {
   JobListAnswer,
   JobStatsAnswer,
   JobStatusAnswer,
+  JobStepsAnswer,
   JobTimelineAnswer,
   JobWhyAnswer,
   LogLineAnswer,
@@ -106,6 +107,8 @@ export interface Jobs {
   status(id: string, options?: { signal?: AbortSignal }): Promise<JobStatusAnswer>
   logs(id: string, query?: LogQuery, options?: { signal?: AbortSignal }): Promise<{ data: LogLineAnswer[]; nextCursor: string | null }>
   timeline(id: string): Promise<JobTimelineAnswer>
+  /** What its handler has finished in steps. */
+  steps(id: string): Promise<JobStepsAnswer>
   why(id: string): Promise<JobWhyAnswer>
   retry(id: string): Promise<JobAnswer>
   cancel(id: string): Promise<CancelledAnswer>
@@ -142,6 +145,7 @@ export function createJobs({ request }: Http): Jobs {
     status: (id, { signal } = {}) => request('GET', at(id, '/status'), { signal }),
     logs: (id, query, { signal } = {}) => request('GET', at(id, '/logs'), { query: { ...query }, signal }),
     timeline: (id) => request('GET', at(id, '/timeline')),
+    steps: (id) => request('GET', at(id, '/steps')),
     why: (id) => request('GET', at(id, '/why')),
     retry: (id) => request('POST', at(id, '/retry')),
     cancel: (id) => request('POST', at(id, '/cancel')),

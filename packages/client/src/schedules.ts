@@ -37,7 +37,14 @@ export interface Schedules {
   backfill(id: string, body: BackfillBody): Promise<BackfilledAnswer>
   runs(id: string, query?: { before?: string; limit?: number }): Promise<RunListAnswer>
   preview(body: SchedulePreviewBody): Promise<SchedulePreviewedAnswer>
-  calendar(query: { from: Date | string; to: Date | string; timezone?: string; limit?: number; all?: boolean }): Promise<CalendarAnswer>
+  calendar(query: {
+    from: Date | string
+    to: Date | string
+    timezone?: string
+    limit?: number
+    perSchedule?: number
+    all?: boolean
+  }): Promise<CalendarAnswer>
 }
 
 /** Routes below `/jobs/templates`. */

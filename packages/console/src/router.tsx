@@ -29,6 +29,16 @@ const routes = [
   page('/new', () => import('./pages/run/run.tsx')),
   page('/inbox', () => import('./pages/inbox/inbox.tsx')),
   page('/audit', () => import('./pages/audit/audit.tsx')),
+  page('/schedules', () => import('./pages/schedules/schedules.tsx')),
+  page('/schedules/new', () => import('./pages/schedules/editor.tsx')),
+  page('/schedules/$id', () => import('./pages/schedules/schedule.tsx')),
+  page('/schedules/$id/edit', () => import('./pages/schedules/editor.tsx')),
+  page('/flows', () => import('./pages/flows/flows.tsx')),
+  page('/flows/$id', () => import('./pages/flows/flow.tsx')),
+  page('/templates', () => import('./pages/templates/templates.tsx')),
+  page('/backups', () => import('./pages/backups/backups.tsx')),
+  page('/settings', () => import('./pages/settings/settings.tsx')),
+  page('/settings/$section', () => import('./pages/settings/settings.tsx')),
   page('/$id', () => import('./pages/job/job.tsx')),
 ]
 

@@ -206,7 +206,7 @@ table gate with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=
   kind smallint not null
   key text not null
   made_at timestamp with time zone not null default now()
-  head bigint not null default '-4611686018427387904'::bigint
+  head bigint not null default '4611686018427387904'::bigint
   tokens double precision
   filled_at timestamp with time zone
   due timestamp with time zone
@@ -631,6 +631,16 @@ table stat_delta with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_f
   status smallint not null
   n integer not null
   sum_us bigint not null
+
+table step with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000)
+  job_id bigint not null
+  name text not null
+  no smallint not null
+  attempt smallint not null
+  started_at timestamp with time zone not null
+  finished_at timestamp with time zone not null
+  result jsonb
+  constraint step_pkey PRIMARY KEY (job_id, name)
 
 table supervisor
   id integer not null identity

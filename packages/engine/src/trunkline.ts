@@ -54,6 +54,7 @@ import { createResultWatcher } from './jobs/result.ts'
 import { retry } from './jobs/retry.ts'
 import { type SearchOptions, type SearchPage, search } from './jobs/search/search.ts'
 import { getJob, type JobListOptions, type JobView, listJobs, listQueues, type QueueView, tasksOf } from './jobs/show.ts'
+import { type StepView, stepsOf } from './jobs/steps.ts'
 import { listTasks, type TaskView } from './jobs/tasks.ts'
 import { type Timeline, timeline } from './jobs/timeline.ts'
 import { undoableIds } from './jobs/undo.ts'
@@ -208,6 +209,8 @@ export interface Trunkline {
   why(id: string): Promise<Why>
   /** Lines of a job's log after number `after`, oldest first. */
   logs(id: string, options?: LogOptions): Promise<LogEntry[]>
+  /** The steps that a job has finished (`step.run` of its handler), in the order in which they finished. @throws `invalid_job_id` */
+  steps(id: string): Promise<StepView[]>
   /** Every transition and execution of a job. @throws `job_not_found` */
   timeline(id: string, options?: { within?: Within | null }): Promise<Timeline>
   /** Tasks that workers have published, with the JSON Schemas of their payloads. */
@@ -503,6 +506,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     search: (searchOptions) => search(database, searchOptions),
     why: (id) => why(database, id),
     logs: (id, logOptions) => readLogs(database, checkJobId(id), logOptions),
+    steps: (id) => stepsOf(database, id),
     timeline: (id, { within } = {}) => timeline(database, id, within),
     tasks: () => listTasks(database),
     transaction: (work) =>

@@ -69,6 +69,8 @@ const schema = z.strictObject({
     .strictObject({
       concurrency: count(1, 1000).default(5),
       queues: names.optional(),
+      /** Shares of the queues; 1 each where nothing is said. */
+      weights: z.record(z.string().regex(namePattern), z.number().min(0.01).max(1000)).optional(),
       tasks: names.optional(),
       singleton: z.string().regex(namePattern, 'a name of A-Z a-z 0-9 _ . : / -').optional(),
       /** MB of resident memory. */

@@ -3,6 +3,7 @@ import { IconLayoutSidebarLeftCollapse, IconLayoutSidebarLeftExpand, IconMenu2, 
 import { Outlet, useRouterState } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { useOverviewLive } from '../live/data.ts'
+import { useExpired } from '../live/expired.ts'
 import { off } from '../parts/act.tsx'
 import { Go, useGo } from '../parts/go.tsx'
 import { Toasts } from '../parts/toasts.tsx'
@@ -13,10 +14,10 @@ import { InboxBell } from './inbox-bell.tsx'
 import { LiveChip } from './live-chip.tsx'
 import { groups } from './nav.ts'
 import { Palette } from './palette.tsx'
-import { Relogin } from './relogin.tsx'
 import { useShortcuts } from './shortcuts.ts'
 import { UserMenu } from './user-menu.tsx'
 
+const Relogin = lazy(() => import('./relogin.tsx'))
 const KeyHelp = lazy(() => import('./key-help.tsx'))
 
 const isApple = /Mac|iP(hone|ad|od)/.test(navigator.platform)
@@ -90,6 +91,7 @@ export function Frame() {
   useShortcuts({ palette: () => show('palette'), help: () => show('keys'), go })
   useFocusOnHeading()
   useOverviewLive()
+  const isExpired = useExpired()
   const why = whyNot(me, { role: 'operator' })
   return (
     <div className={css.frame} data-narrow={narrow || undefined} data-tone={installation.tone}>
@@ -112,7 +114,7 @@ export function Frame() {
       <Drawer opened={isDrawerOpen} onClose={() => openDrawer(false)} size={260} title="Trunkline" classNames={{ body: css.drawer }}>
         <Rail onChoice={() => openDrawer(false)} />
       </Drawer>
-      <header className={css.header}>
+      <section className={css.header} aria-label="Bar">
         <ActionIcon
           variant="subtle"
           color="gray"
@@ -126,10 +128,10 @@ export function Frame() {
         <span className={css.environment} data-tone={installation.tone} title={`Environment: ${installation.environment}`}>
           {installation.environment}
         </span>
-        <button type="button" className={css.search} onClick={() => show('palette')} aria-label="Search jobs, pages, tasks">
+        <button type="button" className={css.search} onClick={() => show('palette')}>
           <IconSearch size={16} aria-hidden />
           <span>Search jobs, pages, tasks</span>
-          <kbd>{isApple ? '⌘K' : 'Ctrl K'}</kbd>
+          <kbd aria-hidden>{isApple ? '⌘K' : 'Ctrl K'}</kbd>
         </button>
         <div className={css.right}>
           <LiveChip />
@@ -149,7 +151,7 @@ export function Frame() {
           <InboxBell />
           <UserMenu onKeys={() => show('keys')} />
         </div>
-      </header>
+      </section>
       <main id="content" className={css.main} tabIndex={-1}>
         <Outlet />
       </main>
@@ -157,7 +159,7 @@ export function Frame() {
         {overlay === 'palette' && <Palette onClose={() => show(null)} />}
         {overlay === 'keys' && <KeyHelp onClose={() => show(null)} />}
       </Suspense>
-      <Relogin />
+      <Suspense fallback={null}>{isExpired && <Relogin />}</Suspense>
       <Toasts />
     </div>
   )

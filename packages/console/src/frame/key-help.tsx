@@ -1,4 +1,5 @@
-import { Modal, Switch } from '@mantine/core'
+import { Switch } from '@mantine/core'
+import { Dialog } from '../parts/dialog.tsx'
 import { prefer, usePreferences } from '../preferences.ts'
 import css from './key-help.module.css'
 import { places } from './nav.ts'
@@ -48,7 +49,7 @@ function Keys({ title, of }: { title: string; of: [string, string][] }) {
 export default function KeyHelp({ onClose }: { onClose: () => void }) {
   const { shortcuts } = usePreferences()
   return (
-    <Modal opened onClose={onClose} title="Keys" size="lg">
+    <Dialog onClose={onClose} title="Keys" size="lg">
       <Switch
         label="Single keys act (Ctrl K always works)"
         checked={shortcuts}
@@ -60,6 +61,6 @@ export default function KeyHelp({ onClose }: { onClose: () => void }) {
         <Keys title="In lists" of={lists} />
         <Keys title="A job" of={jobs} />
       </div>
-    </Modal>
+    </Dialog>
   )
 }

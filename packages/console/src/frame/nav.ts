@@ -1,4 +1,16 @@
-import { IconActivity, IconAlertOctagon, IconClipboardList, IconListDetails, IconServer2, IconStack2 } from '@tabler/icons-react'
+import {
+  IconActivity,
+  IconAlertOctagon,
+  IconArchive,
+  IconCalendar,
+  IconClipboardList,
+  IconFileText,
+  IconHierarchy2,
+  IconListDetails,
+  IconServer2,
+  IconSettings,
+  IconStack2,
+} from '@tabler/icons-react'
 import type { Role } from '@trunkline/client/contract'
 
 /** A page that the rail leads to. */
@@ -25,9 +37,21 @@ export const groups: { label: string; places: Place[] }[] = [
     ],
   },
   {
-    label: 'Care',
-    places: [{ to: '/audit', label: 'Audit', icon: IconClipboardList, key: 'a', role: 'admin' }],
+    label: 'Plan',
+    places: [
+      { to: '/schedules', label: 'Schedules', icon: IconCalendar, key: 's' },
+      { to: '/flows', label: 'Flows', icon: IconHierarchy2, key: 'f' },
+      { to: '/templates', label: 'Templates', icon: IconFileText, key: 't' },
+    ],
   },
+  {
+    label: 'Care',
+    places: [
+      { to: '/backups', label: 'Backups', icon: IconArchive, key: 'b' },
+      { to: '/audit', label: 'Audit', icon: IconClipboardList, key: 'a', role: 'admin' },
+    ],
+  },
+  { label: 'Admin', places: [{ to: '/settings', label: 'Settings', icon: IconSettings, key: ',' }] },
 ]
 
 export const places: Place[] = groups.flatMap((group) => group.places)

@@ -1,8 +1,8 @@
-import { Modal } from '@mantine/core'
 import { IconArrowRight, IconHash, IconPlayerPlay, IconSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { parseQuery } from '@trunkline/client/contract'
 import { type KeyboardEvent, type ReactNode, useId, useState } from 'react'
+import { Dialog } from '../parts/dialog.tsx'
 import { useGo } from '../parts/go.tsx'
 import { client, useMe, whyNot } from '../session.tsx'
 import { places } from './nav.ts'
@@ -101,14 +101,13 @@ export function Palette({ onClose }: { onClose: () => void }) {
     }
   }
   return (
-    <Modal
-      opened
+    <Dialog
       onClose={onClose}
       withCloseButton={false}
       size="lg"
       yOffset="12vh"
       padding={0}
-      aria-label="Search"
+      attributes={{ content: { 'aria-label': 'Search' } }}
       transitionProps={{ duration: 0 }}
     >
       <div className={css.box}>
@@ -154,6 +153,6 @@ export function Palette({ onClose }: { onClose: () => void }) {
           </div>
         ))}
       </div>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,13 +1,13 @@
-import { Button, Modal, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { Button, PasswordInput, Stack, TextInput } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
-import { reportRenewed, useExpired } from '../live/expired.ts'
+import { reportRenewed } from '../live/expired.ts'
 import { queryClient } from '../live/live.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { client, loginUrl, sentenceOf, useMe } from '../session.tsx'
 
 /** The session is over: the page stays as it is, with all that was typed, and asks for the password. */
-export function Relogin() {
+export default function Relogin() {
   const me = useMe()
-  const isExpired = useExpired()
   const [email, setEmail] = useState(me.user?.email ?? '')
   const [password, setPassword] = useState('')
   const [problem, setProblem] = useState<string | null>(null)
@@ -33,13 +33,7 @@ export function Relogin() {
   }
 
   return (
-    <Modal
-      opened={isExpired}
-      onClose={() => location.assign(loginUrl())}
-      title="Your session is over"
-      closeOnClickOutside={false}
-      zIndex={600}
-    >
+    <Dialog onClose={() => location.assign(loginUrl())} title="Your session is over" closeOnClickOutside={false} zIndex={600}>
       <form onSubmit={(event) => void logIn(event)}>
         <Stack gap="sm">
           <p>Log in again; what you have typed on this page stays.</p>
@@ -65,6 +59,6 @@ export function Relogin() {
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -7,13 +7,12 @@ import { client, loginUrl, useMe } from '../session.tsx'
 function Choice({ isOn, children, onChoose }: { isOn: boolean; children: ReactNode; onChoose: () => void }) {
   return (
     <Menu.Item
-      role="menuitemradio"
-      aria-checked={isOn}
       closeMenuOnClick={false}
       leftSection={<IconCheck size={15} aria-hidden style={{ visibility: isOn ? 'visible' : 'hidden' }} />}
       onClick={onChoose}
     >
       {children}
+      {isOn && <span className="visually-hidden">, chosen</span>}
     </Menu.Item>
   )
 }

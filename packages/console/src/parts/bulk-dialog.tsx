@@ -1,10 +1,11 @@
-import { Button, Modal, NumberInput, TagsInput, TextInput } from '@mantine/core'
+import { Button, NumberInput, TagsInput, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { BulkBody, BulkResult } from '@trunkline/client/contract'
 import { type FormEvent, useState } from 'react'
 import { client, installation } from '../session.tsx'
 import { off, useChange } from './act.tsx'
 import css from './bulk-dialog.module.css'
+import { Dialog } from './dialog.tsx'
 import { useGo } from './go.tsx'
 import { State } from './state.tsx'
 import { Loading, Problem } from './states.tsx'
@@ -152,7 +153,7 @@ export function BulkDialog({
     })
 
   return (
-    <Modal opened onClose={onClose} title={title ?? `${button} jobs`} size="md">
+    <Dialog onClose={onClose} title={title ?? `${button} jobs`} size="md">
       <form className={css.form} onSubmit={(event) => void act(event)}>
         <p className={css.means}>{means}</p>
         {verb === 'update' && <ChangeFields changes={changes} onChange={setChanges} />}
@@ -187,6 +188,6 @@ export function BulkDialog({
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -47,7 +47,7 @@ export const theme: MantineThemeOverride = createTheme({
     Modal: { defaultProps: { lockScroll: false, transitionProps: { duration: 90 }, closeButtonProps: { 'aria-label': 'Close' } } },
     Drawer: { defaultProps: { lockScroll: false, transitionProps: { duration: 120 }, closeButtonProps: { 'aria-label': 'Close' } } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: true, multiline: true, maw: 340, transitionProps: { duration: 60 } } },
-    Menu: { defaultProps: { transitionProps: { duration: 60 }, withinPortal: true, shadow: 'md' } },
+    Menu: { defaultProps: { transitionProps: { duration: 60 }, withinPortal: false, floatingStrategy: 'fixed', shadow: 'md' } },
     Popover: { defaultProps: { transitionProps: { duration: 60 }, shadow: 'md' } },
     Button: { defaultProps: { size: 'xs' } },
     TextInput: { defaultProps: { size: 'sm' } },

@@ -19,6 +19,7 @@ import type {
   jobList,
   jobStats,
   jobStatus,
+  jobSteps,
   jobTimeline,
   jobWhy,
   logLine,
@@ -62,6 +63,7 @@ export type EnqueuedAnswer = z.output<typeof enqueued>
 export type JobListAnswer = z.output<typeof jobList>
 export type JobStatusAnswer = z.output<typeof jobStatus>
 export type LogLineAnswer = z.output<typeof logLine>
+export type JobStepsAnswer = z.output<typeof jobSteps>
 export type JobTimelineAnswer = z.output<typeof jobTimeline>
 export type JobWhyAnswer = z.output<typeof jobWhy>
 export type CancelledAnswer = z.output<typeof cancelled>

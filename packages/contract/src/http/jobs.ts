@@ -223,6 +223,23 @@ export const jobTimeline = z
   })
   .meta({ id: 'JobTimeline' })
 
+/** `GET /jobs/:id/steps`. */
+export const jobSteps = z
+  .object({
+    jobId: z.string(),
+    steps: z.array(
+      z.object({
+        name: z.string(),
+        attempt: z.number().meta({ description: 'The execution that finished it' }),
+        startedAt: instant,
+        finishedAt: instant,
+        durationMs: z.number(),
+        result: anything.optional().meta({ description: 'Where the caller may see it' }),
+      }),
+    ),
+  })
+  .meta({ id: 'JobSteps' })
+
 /** `GET /jobs/:id/why`. */
 export const jobWhy = z
   .object({

@@ -197,6 +197,7 @@ export const calendarQuery = z.strictObject({
   to: time,
   timezone: text(64, 1).optional(),
   limit: limit(50_000, 5000),
+  perSchedule: limit(50_000, 50_000).meta({ description: 'Schedules that fire more often are told as dense, not firing by firing' }),
   all: flag.default(false),
 })
 export const calendar = z

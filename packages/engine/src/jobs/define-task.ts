@@ -6,6 +6,7 @@ import { type BackoffFunction, type BackoffOption, readBackoff } from './backoff
 import { checkAttempts, checkKeys, checkName, checkPriority } from './check-options.ts'
 import type { ParentView } from './parents.ts'
 import { type CheckedRule, type RetryRule, readRules } from './retry-rules.ts'
+import type { Steps } from './steps.ts'
 
 /** The job as its handler sees it. All ids are decimal text. */
 export interface RunningJob {
@@ -62,6 +63,8 @@ export interface TaskContext<Input> {
    * throw new Snooze(retryAfter * 1000)
    */
   pauseQueue(until: QueuePause): Promise<void>
+  /** Parts of the work that are not done again when the job is tried again. */
+  readonly step: Steps
 }
 
 /** How long a handler pauses its queue. */

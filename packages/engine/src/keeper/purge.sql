@@ -18,6 +18,7 @@ with c as materialized (select id, queue_id, task_id, status, finished_at from t
   h as (delete from trunkline.hidden where id = any(array(select id from o))),
   x as (delete from trunkline.origin where job_id = any(array(select id from o))),
   t as (delete from trunkline.trace where job_id = any(array(select id from o))),
+  sp as (delete from trunkline.step where job_id = any(array(select id from o))),
   s as (delete from trunkline.searchable where job_id = any(array(select id from o))),
   e as (insert into trunkline.expired as e (queue_id, task_id, status, n) select queue_id, task_id, status, count(*) from o group by 1, 2, 3
     on conflict (queue_id, task_id, status) do update set n = e.n + excluded.n)

@@ -86,7 +86,7 @@ const mostKept = 10_000
 const tables = ['job', 'outcome', 'log'] as const
 /** Side tables by job id. */
 const beside = ['attempt', 'moved', 'retagged', 'hidden', 'cancel_wanted', 'flow_job'] as const
-const besideByJob = ['progress', 'searchable', 'origin', 'trace'] as const
+const besideByJob = ['progress', 'searchable', 'origin', 'trace', 'step'] as const
 
 /** What one look at a closing range has found; it stays true, because nothing of such a range comes to life again. */
 interface Found {

@@ -13,6 +13,8 @@ export interface CalendarOptions {
   timezone?: string
   /** Firings that are listed. Default 5,000, at most 50,000; all are counted. */
   limit?: number
+  /** A schedule that fires more often than this in the window is not listed firing by firing, only among the dense ones. */
+  perSchedule?: number
   /** Also schedules that are switched off or paused without an end. Default false. */
   all?: boolean
 }
@@ -208,7 +210,9 @@ export function calendarOf(
   const seen = from >= end ? [] : shown.map((view) => look(view, from, end, most)).filter(({ at }) => at.length > 0)
   const durationOf = (task: string) => durations.get(task) ?? 0
   const { hours, moments, minutes, edges } = count(seen, start, end, durationOf)
+  const isDense = ({ at, everyMs }: Seen) => everyMs > 0 || at.length > (options.perSchedule ?? Infinity)
   const listed = seen
+    .filter(({ at }) => at.length <= (options.perSchedule ?? Infinity))
     .flatMap((of) => of.at.map((at) => ({ at, of })))
     .sort((a, b) => a.at - b.at)
     .slice(0, limit)
@@ -227,9 +231,12 @@ export function calendarOf(
     })),
     total: seen.reduce((sum, { firings }) => sum + firings, 0),
     isEstimate: seen.some(({ everyMs }) => everyMs > 0),
-    dense: seen
-      .filter((s) => s.everyMs > 0)
-      .map(({ view, everyMs, firings }) => ({ scheduleId: view.id, name: view.name, everyMs, firings })),
+    dense: seen.filter(isDense).map(({ view, at, everyMs, firings }) => ({
+      scheduleId: view.id,
+      name: view.name,
+      everyMs: everyMs || Math.round(((at.at(-1) as number) - (at[0] as number)) / Math.max(1, at.length - 1)),
+      firings,
+    })),
     load: hours.map(({ at, firings, busyMs }) => ({ at, firings, workers: Math.round((busyMs / hourMs) * 1000) / 1000 })),
     peak: peakOf(edges),
     collisions: collisionsOf(seen, moments, minutes),

@@ -24,6 +24,8 @@ export interface RunTaskOptions {
   middleware?: readonly Middleware[]
   /** What `parents` of the context answers. Default: the job depends on nothing. */
   parents?: readonly ParentView[]
+  /** Results of steps that earlier executions have finished, by name. Default: none. */
+  steps?: Readonly<Record<string, unknown>>
 }
 
 /** One line that a handler has logged. */
@@ -54,7 +56,7 @@ export interface TaskRun<Result = unknown> {
   readonly paused: QueuePause | null
 }
 
-const optionNames = ['attempt', 'signal', 'middleware', 'parents']
+const optionNames = ['attempt', 'signal', 'middleware', 'parents', 'steps']
 const graceMs = 5000
 
 /** Keeps what one execution says, in the place of the database. */
@@ -166,6 +168,7 @@ async function runAll(task: Task, payloads: readonly unknown[], options: RunTask
     writer,
     fence: freeFence(writer),
     parents: async () => [...(options.parents ?? [])],
+    steps: { read: async () => new Map(Object.entries(options.steps ?? {})), keep: async () => true },
     async pauseQueue(_: string, id: string, until: QueuePause) {
       readQueuePause(until)
       pauses.set(id, until)

@@ -3,6 +3,7 @@ import type { Link } from '../postgres/link.ts'
 import { statement } from '../postgres/statement.ts'
 import { isTransient } from '../postgres/transient.ts'
 import { createQueueReader, type QueueReader } from './lanes.ts'
+import { createTurns } from './turns.ts'
 
 const idleStatement = statement(import.meta.url, 'idle.sql')
 
@@ -23,6 +24,8 @@ export interface ClaimLoop {
 export interface ClaimLoopOptions {
   link: Link
   queueIds: readonly number[]
+  /** Shares of the queues, in their order. Default: all alike. */
+  weights?: readonly number[]
   workerId: () => number
   /** How many jobs to claim now; 0 = none yet. */
   wanted: () => number
@@ -58,7 +61,7 @@ export function idlePause(idleMs: number, listening: boolean): number {
 export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
   const { link, queueIds, workerId, wanted, accept, onError } = options
   const readers = queueIds.map((id) => createQueueReader(link, id, workerId))
-  let next = 0
+  const turns = createTurns(options.weights ?? queueIds.map(() => 1))
   let saidIdle: boolean | null = null
   let wakes = 0
   /** How many of them the last turn had seen. */
@@ -96,10 +99,10 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
   }
 
   async function ask(question: (reader: QueueReader) => Promise<Claim | null>): Promise<boolean> {
-    for (let i = 0; i < readers.length; i++) {
-      const got = await question(readers[(next + i) % readers.length] as QueueReader)
+    for (const place of turns.order()) {
+      const got = await question(readers[place] as QueueReader)
       if (!got) continue
-      next = (next + i + 1) % readers.length
+      turns.took(place, got.jobs.length + got.missing.length)
       accept(
         got,
         got.hints.some(([lane]) => lane === isolationLane),

@@ -2,10 +2,12 @@ import type { TrunklineError } from '@trunkline/contract'
 import { type ClaimedJob, isolationLane } from '../jobs/claim.ts'
 import type { QueuePause, RunningJob, Task, TaskContext } from '../jobs/define-task.ts'
 import type { ParentView } from '../jobs/parents.ts'
+import type { Steps } from '../jobs/steps.ts'
 import type { Feedback } from '../log/feedback.ts'
 import type { FeedbackWriter } from '../log/feedback-writer.ts'
 import type { Queryable } from '../postgres/database.ts'
 import type { Fence } from './fence.ts'
+import { createSteps, type StepKeeper } from './steps.ts'
 
 /** Why an execution was told to end. */
 export type AbortWhy = 'cancelled' | 'timeout' | 'lease_lost' | 'stopping'
@@ -21,6 +23,7 @@ export interface ExecutionParts {
   fence: Fence
   /** Looks up what a job depends on. */
   parents: (jobId: string) => Promise<ParentView[]>
+  steps: StepKeeper
   /** Pauses its queue in the name of the job. */
   pauseQueue: (queue: string, jobId: string, until: QueuePause) => Promise<void>
 }
@@ -38,6 +41,7 @@ export class Execution {
   ownResult: { result: string | null } | null = null
   readonly #parts: ExecutionParts
   #feedback: Feedback | null = null
+  #steps: Steps | null = null
   #controller: AbortController | null = null
   #aborted: { why: AbortWhy; error: TrunklineError } | null = null
   #timers: NodeJS.Timeout[] = []
@@ -84,6 +88,11 @@ export class Execution {
 
   pauseQueue(until: QueuePause): Promise<void> {
     return this.#parts.pauseQueue(this.#parts.queue, String(this.id), until)
+  }
+
+  get steps(): Steps {
+    this.#steps ??= createSteps(this, this.#parts.steps)
+    return this.#steps
   }
 
   get log(): Feedback {
@@ -198,6 +207,9 @@ class Context implements TaskContext<unknown> {
   get pauseQueue(): (until: QueuePause) => Promise<void> {
     const execution = this.#execution
     return (until) => execution.pauseQueue(until)
+  }
+  get step(): Steps {
+    return this.#execution.steps
   }
   get job(): RunningJob {
     return this.#execution.describe()

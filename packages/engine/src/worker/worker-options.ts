@@ -11,6 +11,11 @@ export interface WorkerOptions {
   concurrency?: number
   /** Queues to serve. Default: those of the tasks. */
   queues?: string[]
+  /**
+   * How the jobs that the worker takes are shared among its queues while all of them have some: of `{ mail: 3, reports: 1 }` three of mail for
+   * each of reports. 0.01 to 1000. Default: 1 each.
+   */
+  weights?: Record<string, number>
   /** For people. Default `<host>:<process>`. */
   name?: string
   /** Version of the code, such as a git SHA. */
@@ -52,6 +57,7 @@ export interface WorkerOptions {
 const optionNames = [
   'concurrency',
   'queues',
+  'weights',
   'name',
   'version',
   'singleton',
@@ -72,6 +78,8 @@ const optionNames = [
 export interface CheckedOptions {
   concurrency: number
   queues: string[]
+  /** In the order of the queues. */
+  weights: number[]
   name: string
   version: string
   singleton: { name: string; staleMs: number } | null
@@ -103,6 +111,17 @@ function readMiddleware(option: WorkerOptions['middleware'] = []): readonly Midd
   return [...option]
 }
 
+function readWeights(option: WorkerOptions['weights'], queues: readonly string[]): number[] {
+  if (option === undefined) return queues.map(() => 1)
+  if (option === null || typeof option !== 'object' || Array.isArray(option)) refuse('weights', option, 'numbers by queue')
+  checkKeys(option, queues, 'weights')
+  return queues.map((queue) => {
+    const weight = Object.hasOwn(option, queue) ? option[queue] : 1
+    if (typeof weight !== 'number' || !(weight >= 0.01 && weight <= 1000)) refuse(`weights.${queue}`, weight, 'a number from 0.01 to 1000')
+    return weight
+  })
+}
+
 /**
  * Checks the options of a worker and fills in the defaults.
  * @throws `invalid_option`, `unknown_option`, `invalid_name`
@@ -115,9 +134,11 @@ export function readWorkerOptions(tasks: readonly Task[], options: WorkerOptions
   if (tasks.length === 0) refuse('tasks', tasks, 'at least one task')
   if (memoryLimitMb !== undefined && !(typeof memoryLimitMb === 'number' && memoryLimitMb > 0 && memoryLimitMb < 1e9))
     refuse('memoryLimitMb', memoryLimitMb, 'a number of megabytes above 0')
+  const queues = [...new Set(options.queues ?? tasks.map((t) => t.queue))].map((q) => checkName(q, 'queues'))
   return {
     concurrency,
-    queues: [...new Set(options.queues ?? tasks.map((t) => t.queue))].map((q) => checkName(q, 'queues')),
+    queues,
+    weights: readWeights(options.weights, queues),
     name: options.name ?? `${hostname()}:${process.pid}`,
     version: options.version ?? 'unknown',
     singleton: readSingleton(options.singleton),

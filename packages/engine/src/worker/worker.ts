@@ -6,6 +6,7 @@ import type { Names } from '../jobs/names.ts'
 import { parentsOf } from '../jobs/parents.ts'
 import { pauseByJob } from '../jobs/pause.ts'
 import { reclaim } from '../jobs/recover.ts'
+import { keepStep, stepsOf } from '../jobs/steps.ts'
 import { createFeedbackWriter } from '../log/feedback-writer.ts'
 import type { Database } from '../postgres/database.ts'
 import { createLink } from '../postgres/link.ts'
@@ -69,7 +70,7 @@ const lostError = (id: number) => new TrunklineError('lease_lost', { job: id })
  */
 export async function startWorker(database: Database, names: Names, tasks: readonly Task[], options: WorkerOptions = {}): Promise<Worker> {
   const checked = readWorkerOptions(tasks, options)
-  const { concurrency, graceMs, drainMs, heartbeatMs, name, queues } = checked
+  const { concurrency, graceMs, drainMs, heartbeatMs, name, queues, weights } = checked
   const tracing = traceRuns(database)
   const middleware = tracing ? [tracing, ...checked.middleware] : checked.middleware
   const claimLink = createLink(database, 'walk', `claim ${name}`)
@@ -174,6 +175,10 @@ export async function startWorker(database: Database, names: Names, tasks: reado
           writer,
           fence,
           parents: (id) => parentsOf(database, id),
+          steps: {
+            read: async (id) => new Map((await stepsOf(database, id)).map(({ name, result }) => [name, result ?? undefined])),
+            keep: (step) => keepStep(database, { workerId, ...step }),
+          },
           pauseQueue: (queue, id, until) => pauseByJob(database, queue, id, until),
         })
       emit({ type: 'unknown_task', jobId: String(job.id), taskId: job.taskId })
@@ -201,6 +206,7 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   const claims = createClaimLoop({
     link: claimLink,
     queueIds,
+    weights,
     workerId: currentId,
     wanted: () => pace.wanted(pool.free(), pool.buffered(), ledger.open()),
     free: () => pace.startable(pool.free(), pool.buffered()),

@@ -14,6 +14,7 @@ import {
   jobQuery,
   jobStats,
   jobStatus,
+  jobSteps,
   jobTimeline,
   jobWhy,
   type logLine,
@@ -286,6 +287,29 @@ export function jobRoutes(service: Service): Route[] {
         }
         const lines = await trunkline.logs(id, { ...filter, limit, ...said({ after, before }) })
         return { data: lines.map(logAnswer), nextCursor: lines.at(-1)?.no ?? after ?? null }
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/jobs/:id/steps',
+      summary: 'The steps that its handler has finished, which are not done again',
+      tag: 'jobs',
+      access: { role: 'viewer', object: 'job' },
+      params: jobPath,
+      answers: { 200: jobSteps },
+      async run({ params, within, principal }) {
+        const view = await trunkline.get(params.id, { within })
+        const steps = await trunkline.steps(view.id)
+        const shown = maySeeData(principal, view)
+        return {
+          jobId: view.id,
+          steps: steps.map(({ startedAt, finishedAt, result, ...step }) => ({
+            ...step,
+            startedAt: startedAt.toISOString(),
+            finishedAt: finishedAt.toISOString(),
+            ...(shown ? { result: redact(result) } : {}),
+          })),
+        }
       },
     }),
     route({

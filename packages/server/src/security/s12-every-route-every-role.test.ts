@@ -100,6 +100,7 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'GET /jobs/:id/status': byId('/status'),
   'GET /jobs/:id/logs': byId('/logs'),
   'GET /jobs/:id/timeline': byId('/timeline'),
+  'GET /jobs/:id/steps': byId('/steps'),
   'GET /jobs/:id/why': byId('/why'),
   'POST /jobs/:id/retry': async (w) => ({ url: `/jobs/${await w.ended()}/retry` }),
   'POST /jobs/:id/cancel': byId('/cancel'),

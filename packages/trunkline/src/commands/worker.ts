@@ -10,6 +10,7 @@ import { onSupervisorGone, replaceMe, reportReady, retireMe } from '../superviso
 interface WorkerFlags {
   concurrency?: number
   queues?: string
+  weights?: string
   tasks?: string
   singleton?: string | true
   memoryLimit?: number
@@ -24,6 +25,7 @@ export function workerCommand(program: Command): void {
     .description('run jobs of the built-in tasks until it is stopped; running jobs are drained')
     .option('--concurrency <n>', 'jobs at the same time (default 5)', wholeNumber)
     .option('--queues <names>', 'queues to serve, separated by commas (default: those of the tasks)')
+    .option('--weights <shares>', 'how its jobs are shared among the queues, such as mail=3,reports=1 (default: 1 each)')
     .option('--tasks <names>', 'tasks to serve, separated by commas (default: all)')
     .option('--singleton [name]', 'refuse to start while another worker with this name lives (default name: worker)')
     .option('--memory-limit <mb>', 'when it uses more memory after a job, drain and end, to be started again', wholeNumber)
@@ -31,9 +33,23 @@ export function workerCommand(program: Command): void {
     .option('--supervised', 'end the process, to be started again, when a handler cannot be ended')
     .action(async (flags: WorkerFlags, command: Command) => {
       const { concurrency, queues, tasks, memoryLimit } = flags
+      const weights = flags.weights === undefined ? undefined : readWeights(flags.weights)
       const singleton = flags.singleton === true ? 'worker' : flags.singleton
-      await run(settingsOf(command, { worker: { concurrency, queues, tasks, memoryLimit, singleton } }), flags)
+      await run(settingsOf(command, { worker: { concurrency, queues, weights, tasks, memoryLimit, singleton } }), flags)
     })
+}
+
+/** @throws `invalid_option` */
+function readWeights(text: string): Record<string, number> {
+  const shares = text.split(',').map((part) => /^([^=]+)=(\d+(?:\.\d+)?)$/.exec(part.trim()))
+  if (shares.some((share) => !share)) {
+    throw new TrunklineError('invalid_option', {
+      field: '--weights',
+      received: text,
+      allowed: 'queues with their shares, such as mail=3,reports=1',
+    })
+  }
+  return Object.fromEntries(shares.map((share) => [share?.[1], Number(share?.[2])]))
 }
 
 /** @throws `unknown_task` with the nearest there is */
@@ -51,7 +67,7 @@ function chosen(all: Task[], names: string[] | undefined): Task[] {
 async function run(settings: Settings, flags: WorkerFlags): Promise<void> {
   const say = narrator('worker')
   const stop = interruption()
-  const { concurrency, queues, heartbeat, grace, drain, memoryLimit, singleton } = settings.worker
+  const { concurrency, queues, weights, heartbeat, grace, drain, memoryLimit, singleton } = settings.worker
   const tasks = chosen(await tasksFor(settings), settings.worker.tasks)
   const trunkline = await connect(settings, { onError: (error) => say({ type: 'database_error', where: 'pool', error }) })
   let end: (why: 'replace' | 'asked' | 'stop' | 'outgrown') => void = () => {}
@@ -74,6 +90,7 @@ async function run(settings: Settings, flags: WorkerFlags): Promise<void> {
         if (event.type === 'schema_too_new') end('outgrown')
       },
       ...(queues ? { queues } : {}),
+      ...(weights ? { weights } : {}),
       ...(singleton ? { singleton } : {}),
       ...(memoryLimit ? { memoryLimitMb: memoryLimit } : {}),
     })

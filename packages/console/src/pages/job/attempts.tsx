@@ -32,7 +32,7 @@ export function Attempts({ attempts, chosen }: { attempts: Attempt[]; chosen: st
             data-chosen={chosen === String(attempt.attempt) || undefined}
           >
             <div className={css.attemptHead}>
-              <h3>Attempt {attempt.attempt}</h3>
+              <h2>Attempt {attempt.attempt}</h2>
               <State state={attempt.state === 'crashed' ? 'failed' : attempt.state} quiet />
               {attempt.state === 'crashed' && <span className={css.soft}>its worker died</span>}
               <span className={css.soft}>

@@ -28,6 +28,12 @@ const lineHeight = 20
 
 type Clock = 'time' | 'since' | 'none'
 
+/** Text without what a terminal would obey. */
+const plain = (text: string) =>
+  ansiPieces(text)
+    .map((piece) => piece.text)
+    .join('')
+
 function Marked({ text, search }: { text: string; search: string }) {
   if (search === '') return <>{text}</>
   const at = text.toLowerCase().indexOf(search.toLowerCase())
@@ -45,7 +51,7 @@ function Message({ line, search }: { line: LogLineAnswer; search: string }) {
   const context = line.context === null || line.context === undefined ? null : JSON.stringify(line.context)
   return (
     <>
-      {line.stage && <span className={css.stage}>{line.stage}</span>}
+      {line.stage && <span className={css.stage}>{plain(line.stage)}</span>}
       {ansiPieces(line.message).map(({ text, classes }, i) => (
         <span key={i} className={classes || undefined}>
           <Marked text={text} search={search} />
@@ -193,7 +199,9 @@ export function LogView({
           >
             <option value="">All stages</option>
             {[...new Set([...stages, ...(filter.stage ? [filter.stage] : [])])].map((stage) => (
-              <option key={stage}>{stage}</option>
+              <option key={stage} value={stage}>
+                {plain(stage)}
+              </option>
             ))}
           </select>
         )}

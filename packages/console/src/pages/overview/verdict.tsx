@@ -1,15 +1,16 @@
 import { IconAlertTriangle, IconCircleCheck, IconPlayerPlay, IconRefresh } from '@tabler/icons-react'
 import type { QueueAnswer, ScheduleAnswer, WorkerAnswer } from '@trunkline/client/contract'
-import { type ReactNode, useState } from 'react'
+import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { type OpenFailure, useOpenFailures, useQueues, useSchedules, useWorkers } from '../../live/data.ts'
 import { Act, useChange } from '../../parts/act.tsx'
-import { BulkDialog } from '../../parts/bulk-dialog.tsx'
 import { Go, useGo } from '../../parts/go.tsx'
 import { Problem } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
-import { countText, numberText } from '../../parts/words.ts'
+import { countText, durationText, numberText } from '../../parts/words.ts'
 import { client, useMe, whyNot } from '../../session.tsx'
 import css from './overview.module.css'
+
+const BulkDialog = lazy(() => import('../../parts/bulk-dialog.tsx').then(({ BulkDialog: one }) => ({ default: one })))
 
 /** Something that is wrong, and what mends it. */
 interface Trouble {
@@ -111,13 +112,14 @@ function ScheduleFix({ schedule }: { schedule: ScheduleAnswer }) {
   return <Act label="Run now" icon={<IconPlayerPlay size={15} aria-hidden />} why={whyNot(me, { role: 'operator' })} onAct={run} />
 }
 
-/** What is wrong with the last slot of a schedule; null = nothing that is younger than a day. */
-export function scheduleComplaint({ lastRun, missedSlots, isEnabled }: ScheduleAnswer): string | null {
-  if (!isEnabled || !lastRun || Date.now() - new Date(lastRun.slot).getTime() > day) return null
-  if (lastRun.state === 'missed' || lastRun.state === 'skipped') return 'did not run'
-  if (lastRun.state === 'failed') return 'ran and failed'
-  if (missedSlots > 0) return `missed ${countText(missedSlots, 'slot')}, last before it ran`
-  return lastRun.latenessMs > lateMs ? 'ran late' : null
+/** What is wrong with a schedule now or with its last slot; null = nothing that is younger than a day. */
+export function scheduleComplaint({ lastRun, nextRunAt, failures, isEnabled, paused }: ScheduleAnswer): string | null {
+  if (!isEnabled) return null
+  const now = Date.now()
+  if (paused === null && nextRunAt !== null && now - new Date(nextRunAt).getTime() > lateMs) return 'is overdue and has not run'
+  if (failures > 0) return failures === 1 ? 'failed in its last run' : `failed ${numberText(failures)} times in a row`
+  if (!lastRun || now - new Date(lastRun.slot).getTime() > day) return null
+  return lastRun.latenessMs > lateMs ? `ran ${durationText(lastRun.latenessMs)} late` : null
 }
 
 function scheduleTroubles(schedules: ScheduleAnswer[]): Trouble[] {
@@ -219,12 +221,14 @@ export function Verdict() {
         </>
       )}
       {many && (
-        <BulkDialog
-          verb="retry"
-          of={{ filter: { q: `state:failed fingerprint:${many.fingerprint}` } }}
-          title={`Retry ${numberText(many.open)} jobs of ${many.task}`}
-          onClose={() => setMany(null)}
-        />
+        <Suspense fallback={null}>
+          <BulkDialog
+            verb="retry"
+            of={{ filter: { q: `state:failed fingerprint:${many.fingerprint}` } }}
+            title={`Retry ${numberText(many.open)} jobs of ${many.task}`}
+            onClose={() => setMany(null)}
+          />
+        </Suspense>
       )}
     </section>
   )

@@ -1,7 +1,8 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Stack, TextInput } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { useChange } from '../../parts/act.tsx'
 import { Choice } from '../../parts/choice.tsx'
+import { Dialog } from '../../parts/dialog.tsx'
 import { client } from '../../session.tsx'
 
 const minute = 60_000
@@ -36,7 +37,7 @@ export function PauseDialog({ queue, onClose }: { queue: string; onClose: () => 
   }
 
   return (
-    <Modal opened onClose={onClose} title={`Pause ${queue}`}>
+    <Dialog onClose={onClose} title={`Pause ${queue}`}>
       <form onSubmit={(event) => void pause(event)}>
         <Stack gap="md">
           <p>Jobs that run go on; nothing new starts until it is resumed.</p>
@@ -58,6 +59,6 @@ export function PauseDialog({ queue, onClose }: { queue: string; onClose: () => 
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,6 +1,6 @@
 import { IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import type { QueueAnswer } from '@trunkline/client/contract'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { ActIcon, useChange } from '../../parts/act.tsx'
 import { Go } from '../../parts/go.tsx'
 import table from '../../parts/table.module.css'
@@ -8,7 +8,8 @@ import { Table } from '../../parts/table.tsx'
 import { Time } from '../../parts/time.tsx'
 import { numberText } from '../../parts/words.ts'
 import { client, useMe, whyNot } from '../../session.tsx'
-import { PauseDialog } from './pause-dialog.tsx'
+
+const PauseDialog = lazy(() => import('./pause-dialog.tsx').then(({ PauseDialog: one }) => ({ default: one })))
 
 /** What somebody should look at first: waiting without a worker, paused, then what waits. */
 function attention({ due, workers, paused, running }: QueueAnswer): number {
@@ -109,7 +110,7 @@ export function QueueTable({ queues, most = Infinity }: { queues: QueueAnswer[];
           ))}
         </tbody>
       </Table>
-      {pausing !== null && <PauseDialog queue={pausing} onClose={() => pause(null)} />}
+      <Suspense fallback={null}>{pausing !== null && <PauseDialog queue={pausing} onClose={() => pause(null)} />}</Suspense>
     </>
   )
 }
