@@ -9,7 +9,7 @@ import {
   readChanges,
   timeOfCursor,
 } from './feed/changes.ts'
-import { addToFlow, makeFlow, type NewFlow, type StoredFlow, storeDependents } from './flows/add.ts'
+import { addToFlow, makeFlow, type NewFlow, type StoredFlow, storeDependentOnce, storeDependents } from './flows/add.ts'
 import { cancelFlow, type FlowChange, retryFlow } from './flows/change.ts'
 import { edgesOn } from './flows/read-flow.ts'
 import { type FlowNode, type FlowView, flowNodes, getFlow, listFlows, tasksOfFlow } from './flows/show.ts'
@@ -387,7 +387,11 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
   async function dependents(jobs: readonly NewJob[], on: readonly (string | DependsOnJob)[], tx?: Queryable): Promise<string[]> {
     const dependencies = readDependsOn(on)
     if (jobs.some((made) => made.keys !== null))
-      throw new TrunklineError('invalid_option', { field: 'dependsOn', received: 'given together with a key', allowed: 'one of the two' })
+      throw new TrunklineError('invalid_option', {
+        field: 'dependsOn',
+        received: 'given together with a unique key',
+        allowed: 'one of the two',
+      })
     return await storeDependents(database, jobs, edgesOn(dependencies, jobs.length), tx)
   }
 
@@ -412,6 +416,10 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
 
   async function storeMade(made: NewJob, { dependsOn }: EnqueueOptions, tx?: Queryable): Promise<StoredJob> {
     if (!dependsOn) return await storeOne(database, gatherer, made, tx)
+    if (made.keys?.idempotencyKey && made.keys.uniqueKey === null) {
+      const { idempotencyKey: key, idempotencyMs: windowMs } = made.keys
+      return await storeDependentOnce(database, made, edgesOn(readDependsOn(dependsOn), 1), { key, windowMs }, tx)
+    }
     const [id] = await dependents([made], dependsOn, tx)
     return { id: id as string, made: 'new' }
   }

@@ -49,7 +49,7 @@ export const newJob = z
       .array(z.union([decimalId, z.strictObject({ jobId: decimalId, onFailure: z.enum(['cancel', 'run', 'wait']).optional() })]))
       .max(100)
       .optional()
-      .meta({ description: 'Jobs that must end first. Not together with a key' }),
+      .meta({ description: 'Jobs that must end first. Not together with a unique key' }),
   })
   .meta({ id: 'NewJob' })
 

@@ -8,6 +8,8 @@ import { type Database, type Queryable, withinTransaction } from '../postgres/da
 import { statement } from '../postgres/statement.ts'
 import { type CheckedFlow, type Edge, type FlowJob, readFlow } from './read-flow.ts'
 
+const bindKeyStatement = statement(import.meta.url, 'bind-key.sql')
+const holdKeyStatement = statement(import.meta.url, 'hold-key.sql')
 const addJobsStatement = statement(import.meta.url, 'add-jobs.sql')
 const flowNodesStatement = statement(import.meta.url, 'flow-nodes.sql')
 const holdBackStatement = statement(import.meta.url, 'hold-back.sql')
@@ -93,6 +95,33 @@ export async function storeDependents(
       jobs.map(() => null),
       edges,
     )
+  })
+}
+
+/**
+ * As {@link storeDependents} for one job with an idempotency key: the same request makes one job, whatever happened to its answer.
+ * @throws `idempotency_conflict`, `job_not_found`
+ */
+export async function storeDependentOnce(
+  database: Database,
+  job: NewJob,
+  edges: readonly Edge[],
+  { key, windowMs }: { key: string; windowMs: number },
+  tx?: Queryable,
+): Promise<{ id: string; made: 'new' | 'existing' }> {
+  const { taskId, priority, maxAttempts, runAt, delayMs, timeoutMs, tags, gateKeys, payload } = job
+  const on = edges.map(({ parent, policy }) => [parent, policy])
+  const request = JSON.stringify([taskId, priority, maxAttempts, runAt, delayMs, timeoutMs, tags, gateKeys, payload, on])
+  return await within(database, tx, async (inside, own) => {
+    const values = [job.queueId, key, windowMs, request]
+    const [held] = await inside.run<{ id: string | null; same: boolean }>(holdKeyStatement, values)
+    if (held?.id) {
+      if (held.same) return { id: held.id, made: 'existing' }
+      throw new TrunklineError('idempotency_conflict', { field: 'idempotencyKey', received: show(key), job: held.id })
+    }
+    const [id] = (await storeDependents(database, [job], edges, own)) as [string]
+    await inside.run(bindKeyStatement, [...values, id])
+    return { id, made: 'new' }
   })
 }
 

@@ -353,3 +353,21 @@ describe('a job that depends on jobs that exist', () => {
     expect(await trunkline.reconcile()).toEqual([])
   })
 })
+
+test('an idempotency key together with dependencies: the same request makes one job, also at the same moment', async () => {
+  const { step } = scene()
+  const parent = await trunkline.enqueue(step, { name: 'p' }, { delay: '1h' })
+  const options = { dependsOn: [parent.id], idempotencyKey: 'once' }
+  const made = await Promise.all(Array.from({ length: 5 }, () => trunkline.enqueue(step, { n: 1 }, options)))
+  expect(new Set(made.map((job) => job.id)).size).toBe(1)
+  expect(made.map((job) => job.made).sort()).toEqual(['existing', 'existing', 'existing', 'existing', 'new'])
+  expect((await trunkline.get(made[0]?.id as string)).dependsOn).toEqual([parent.id])
+  for (const [payload, other] of [
+    [{ n: 2 }, {}],
+    [{ n: 1 }, { dependsOn: [{ jobId: parent.id, onFailure: 'run' }] }],
+  ] as const)
+    await expect(trunkline.enqueue(step, payload, { ...options, ...other } as never)).rejects.toMatchObject({
+      code: 'idempotency_conflict',
+    })
+  await expect(trunkline.enqueue(step, {}, { dependsOn: [parent.id], uniqueKey: 'u' })).rejects.toMatchObject({ code: 'invalid_option' })
+})

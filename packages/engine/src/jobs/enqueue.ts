@@ -36,7 +36,7 @@ export interface EnqueueOptions extends KeyOptions, GateKeyOptions {
   createdBy?: string
   /** For people and filters: at most 20, each of 1 to 64 characters. */
   tags?: readonly string[]
-  /** Jobs that must end before this one may begin; see {@link DependsOnJob}. Not together with keys. */
+  /** Jobs that must end before this one may begin; see {@link DependsOnJob}. Not together with a unique key. */
   dependsOn?: readonly (string | DependsOnJob)[]
   /** The place in a distributed trace that the run continues, a W3C `traceparent`. Default: that of the caller, where OpenTelemetry is set up. */
   traceparent?: string
