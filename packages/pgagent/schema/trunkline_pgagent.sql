@@ -17,6 +17,51 @@ create table if not exists trunkline_pgagent.step_setting (
 comment on table trunkline_pgagent.step_setting is 'What a step of pgAgent has no columns for; null = the job''s default';
 
 -- Which zone the clocks of a schedule show: the job's own, else that of the session, as the original does.
+-- Runs that somebody wants to end; their agent looks here when it is notified, and with each poll.
+create table if not exists trunkline_pgagent.cancel (
+  jlgid int primary key,
+  wanted_by text,
+  wanted_at timestamptz not null default now()
+);
+
+create or replace function trunkline_pgagent.tell_due() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('trunkline_pgagent', json_build_object('event', 'due', 'job', new.jobid)::text);
+  return null;
+end $$;
+
+create or replace function trunkline_pgagent.tell_run() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('trunkline_pgagent', json_build_object('event', 'run', 'job', new.jlgjobid, 'run', new.jlgid, 'status', new.jlgstatus)::text);
+  return null;
+end $$;
+
+create or replace function trunkline_pgagent.tell_step() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('trunkline_pgagent', json_build_object('event', 'step', 'run', new.jsljlgid, 'step', new.jsljstid, 'log', new.jslid, 'status', new.jslstatus)::text);
+  return null;
+end $$;
+
+create or replace function trunkline_pgagent.tell_cancel() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('trunkline_pgagent', json_build_object('event', 'cancel', 'run', new.jlgid)::text);
+  return null;
+end $$;
+create or replace trigger tell_cancel after insert on trunkline_pgagent.cancel for each row execute function trunkline_pgagent.tell_cancel();
+
+-- Triggers on pgAgent's own tables, which add no columns: with them agents hear at once of a job that is due, and listeners of each status.
+create or replace function trunkline_pgagent.watch() returns void language sql as $$
+  create or replace trigger trunkline_due after insert or update of jobnextrun on pgagent.pga_job for each row
+    when (new.jobenabled and new.jobagentid is null and new.jobnextrun <= now()) execute function trunkline_pgagent.tell_due();
+  create or replace trigger trunkline_run after insert or update of jlgstatus on pgagent.pga_joblog for each row execute function trunkline_pgagent.tell_run();
+  create or replace trigger trunkline_step after insert or update of jslstatus on pgagent.pga_jobsteplog for each row execute function trunkline_pgagent.tell_step();
+$$;
+create or replace function trunkline_pgagent.unwatch() returns void language sql as $$
+  drop trigger if exists trunkline_due on pgagent.pga_job;
+  drop trigger if exists trunkline_run on pgagent.pga_joblog;
+  drop trigger if exists trunkline_step on pgagent.pga_jobsteplog;
+$$;
+
 create or replace function trunkline_pgagent.timezone_of(jobid int) returns text language sql stable as $$
   select coalesce((select s.timezone from trunkline_pgagent.job_setting s where s.jobid = timezone_of.jobid), current_setting('TimeZone'))
 $$;

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { type Database, statement } from '@trunkline/engine/postgres'
+import { type Database, isTransient, statement } from '@trunkline/engine/postgres'
 import type pg from 'pg'
 import { type ClaimedJob, type RunSettings, runJob } from './run-job.ts'
 
@@ -7,6 +7,14 @@ const claim = statement(import.meta.url, 'claim.sql')
 const register = statement(import.meta.url, 'register.sql')
 const closeDead = statement(import.meta.url, 'close-dead.sql')
 const dropDead = statement(import.meta.url, 'drop-dead.sql')
+const wantedCancels = statement(import.meta.url, 'wanted-cancels.sql')
+const nextDue = statement(import.meta.url, 'next-due.sql')
+
+/** What our triggers send: {@link installSchema} has them. */
+export const pgAgentChannel = 'trunkline_pgagent'
+
+/** How often the runs of agents that are gone are looked for. */
+const sweepMs = 30_000
 
 /** What an agent tells of itself. */
 export type AgentEvent =
@@ -14,15 +22,16 @@ export type AgentEvent =
   | { type: 'dead_closed'; runs: number; steps: number; sessions: number }
   | { type: 'run_started'; jobId: number; runId: number }
   | { type: 'run_ended'; jobId: number; runId: number; status: string; scheduleError?: Error }
+  | { type: 'run_cancelled'; jobId: number; runId: number }
   | { type: 'error'; error: Error }
 
 /** How an agent runs. */
 export interface AgentOptions {
   /** Where the schema `pgagent` is. Its session is held on the direct way, past a pooler. */
   database: Database
-  /** As whom SQL steps without a connection string of their own run; never as the agent's own role. */
-  stepUser: { user: string; password?: string }
-  /** How often due jobs are looked for. Default 10,000 ms. */
+  /** As whom SQL steps without a connection string of their own run, never as the agent's own role. Without one such steps are refused. */
+  stepUser?: { user: string; password?: string } | undefined
+  /** How often due jobs are looked for; what our triggers tell, and what is known to be due, is looked for at once. Default 10,000 ms. */
   pollMs?: number
   /** Jobs with another host agent are left alone. Default: the name of this machine. */
   hostName?: string
@@ -44,89 +53,201 @@ export interface AgentOptions {
 /** An agent: `start` polls until `stop`, which waits for what runs; `runOnce` runs what is due and returns when it has ended. */
 export interface Agent {
   start(): void
-  stop(): Promise<void>
+  /** Claims no more and waits for what runs; after `kill` aborts it ends the steps, and gives up a database that is away. */
+  stop(kill?: AbortSignal): Promise<void>
   /** @returns how many jobs were run @throws `database_unavailable` */
   runOnce(): Promise<number>
   [Symbol.asyncDispose](): Promise<void>
 }
 
+interface Run {
+  jobId: number
+  end: AbortController
+  over: Promise<void>
+}
+
 /**
  * An agent that runs the due jobs of a schema `pgagent`. Others, the original among them, may work on the same schema: a job is
- * claimed by one.
+ * claimed by one. A lost session is opened and registered again; runs go on meanwhile and write their logs when the database is back.
  */
 export function createAgent(options: AgentOptions): Agent {
   const { database, maxParallel = 8, pollMs = 10_000, hostName = hostname(), onEvent = () => {} } = options
-  let session: pg.Client | undefined
+  const runs = new Map<number, Run>()
+  const giveUp = new AbortController()
+  let session: Promise<pg.Client> | undefined
   let pid: number | undefined
-  let polling: NodeJS.Timeout | undefined
-  let beat: Promise<unknown> = Promise.resolve()
+  let timer: NodeJS.Timeout | undefined
+  let turn: Promise<void> = Promise.resolve()
+  let wanted = false
+  let started = false
   let stopping = false
+  let sweptAt = Number.NEGATIVE_INFINITY
   const settings: RunSettings = {
     database,
-    stepUser: options.stepUser,
+    stepUser: options.stepUser ?? null,
     allowBatch: options.allowBatch ?? false,
     tempDirectory: options.tempDirectory,
     maxOutputBytes: options.maxOutputBytes ?? 1_000_000,
     timezone: options.timezone ?? 'UTC',
     pid: () => pid as number,
+    giveUp: giveUp.signal,
+  }
+  const tell = (error: unknown) => onEvent({ type: 'error', error: error as Error })
+
+  /** The session by which others know that this agent lives; made and entered again when it was lost. */
+  function enter(): Promise<pg.Client> {
+    if (session) return session
+    const lost = () => {
+      if (session === mine) session = undefined
+      if (started && !stopping) wake()
+    }
+    const mine: Promise<pg.Client> = open(lost)
+    session = mine
+    mine.catch(lost)
+    return mine
   }
 
-  async function enter(): Promise<void> {
-    const client = await database.direct.connect('general', 'pgagent', () => {
-      session = undefined
-    })
+  async function open(lost: () => void): Promise<pg.Client> {
+    const client = await database.direct.connect('general', 'pgagent', lost)
+    client.on('end', lost)
+    client.on('notification', ({ payload }) => hear(payload))
     const { rows } = await client.query('select pg_backend_pid() pid')
     const mine = rows[0].pid as number
+    // what the former session held goes over to this one, before anybody can take it for a dead one's
     await database.run(register, [mine, hostName, pid ?? null])
-    session = client
+    await client.query(`listen ${pgAgentChannel}`)
     pid = mine
     onEvent({ type: 'registered', pid: mine })
+    sweptAt = Number.NEGATIVE_INFINITY
+    return client
+  }
+
+  /** Anybody may notify: what is heard only makes us look. */
+  function hear(payload: string | undefined): void {
+    if (!started || stopping) return
+    if (payload?.includes('"cancel"')) void lookForCancels().catch(tell)
+    else if (payload?.includes('"due"')) wake()
+  }
+
+  async function sweep(): Promise<void> {
+    if (performance.now() - sweptAt < sweepMs) return
     const [dead] = await database.run<{ runs: number; steps: number; sessions: number }>(closeDead, [options.retryOnCrash ?? false])
     if (dead && dead.runs > 0) onEvent({ type: 'dead_closed', ...dead })
     await database.run(dropDead, [])
+    sweptAt = performance.now()
   }
 
-  async function runDue(until: Date): Promise<number> {
+  async function lookForCancels(): Promise<void> {
+    if (runs.size === 0) return
+    const rows = await database.run<{ run_id: number }>(wantedCancels, [`{${[...runs.keys()].join(',')}}`])
+    for (const { run_id: runId } of rows) {
+      const run = runs.get(runId)
+      if (!run || run.end.signal.aborted) continue
+      onEvent({ type: 'run_cancelled', jobId: run.jobId, runId })
+      run.end.abort()
+    }
+  }
+
+  function begin(job: ClaimedJob): void {
+    const of = { jobId: job.job_id, runId: job.log_id }
+    const end = new AbortController()
+    onEvent({ type: 'run_started', ...of })
+    const over = runJob(settings, job, end.signal)
+      .then((ended) => onEvent({ type: 'run_ended', ...of, ...ended }), tell)
+      .finally(() => {
+        runs.delete(job.log_id)
+        if (started && !stopping) wake()
+      })
+    runs.set(job.log_id, { jobId: job.job_id, end, over })
+  }
+
+  /** Claims what is due, as far as there is room. */
+  async function claimDue(until: Date | null): Promise<number> {
     let count = 0
-    while (!stopping) {
-      if (!session) await enter()
+    while (!stopping && runs.size < maxParallel) {
+      await enter()
       const [job] = await database.run<ClaimedJob>(claim, [pid, hostName, until])
       if (!job) break
       count++
-      const of = { jobId: job.job_id, runId: job.log_id }
-      onEvent({ type: 'run_started', ...of })
-      onEvent({ type: 'run_ended', ...of, ...(await runJob(settings, job)) })
+      begin(job)
     }
     return count
   }
 
+  async function pause(): Promise<number> {
+    if (runs.size >= maxParallel) return pollMs
+    const [next] = await database.run<{ ms: number | null }>(nextDue, [hostName])
+    return Math.max(50, Math.min(pollMs, next?.ms ?? pollMs))
+  }
+
+  async function poll(): Promise<void> {
+    let ms = pollMs
+    try {
+      await enter()
+      await sweep()
+      await lookForCancels()
+      await claimDue(null)
+      ms = await pause()
+    } catch (error) {
+      tell(error)
+      if (isTransient(error)) ms = Math.min(ms, 1000)
+    }
+    if (stopping) return
+    clearTimeout(timer)
+    timer = setTimeout(wake, ms)
+  }
+
+  /** One look at a time; who wakes us during one gets another. */
+  function wake(): void {
+    clearTimeout(timer)
+    if (wanted) return
+    wanted = true
+    turn = turn.then(() => {
+      wanted = false
+      return stopping ? undefined : poll()
+    })
+  }
+
   async function runOnce(): Promise<number> {
-    if (!session) await enter()
+    await enter()
+    await sweep()
     const [row] = await database.query<{ now: Date }>(`select now()`)
-    const lanes = Array.from({ length: maxParallel }, () => runDue(row?.now as Date))
-    // every lane ends before an error of one is told
-    const ended = await Promise.allSettled(lanes)
-    const broken = ended.find((lane) => lane.status === 'rejected')
-    if (broken) throw broken.reason
-    return ended.reduce((sum, lane) => sum + (lane.status === 'fulfilled' ? lane.value : 0), 0)
+    let count = 0
+    for (;;) {
+      const claimed = await claimDue(row?.now as Date)
+      count += claimed
+      const going = [...runs.values()].map(({ over }) => over)
+      if (going.length === 0) return count
+      await Promise.race(going)
+    }
   }
 
-  function poll(): void {
-    beat = runOnce()
-      .catch((error) => onEvent({ type: 'error', error }))
-      .finally(() => {
-        if (!stopping) polling = setTimeout(poll, pollMs)
-      })
-  }
-
-  async function stop(): Promise<void> {
+  async function stop(kill?: AbortSignal): Promise<void> {
     stopping = true
-    clearTimeout(polling)
-    await beat
-    await session?.end().catch(() => {})
+    clearTimeout(timer)
+    const end = () => {
+      giveUp.abort()
+      for (const run of runs.values()) run.end.abort()
+    }
+    if (kill?.aborted) end()
+    kill?.addEventListener('abort', end)
+    await turn
+    await Promise.all([...runs.values()].map(({ over }) => over))
+    kill?.removeEventListener('abort', end)
+    giveUp.abort()
+    const last = session
     session = undefined
-    await database.run(dropDead, []).catch((error) => onEvent({ type: 'error', error }))
+    await last?.then((client) => client.end()).catch(() => {})
+    if (last) await database.run(dropDead, []).catch(tell)
   }
 
-  return { start: poll, stop, runOnce, [Symbol.asyncDispose]: stop }
+  return {
+    start() {
+      started = true
+      wake()
+    },
+    stop,
+    runOnce,
+    [Symbol.asyncDispose]: () => stop(),
+  }
 }

@@ -14,9 +14,15 @@ export interface BatchStep {
   tempDirectory?: string | undefined
   /** The whole process group is killed then. Default: none. */
   timeoutMs?: number | undefined
+  /** Somebody wants it to end; the whole process group is killed then. */
+  signal?: AbortSignal | undefined
   /** Of each of the two outputs; the rest is read and dropped. */
   maxOutputBytes: number
 }
+
+/** What a script sees of our environment: no connection string, key or password of ours is among it. */
+const passed = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TMP|TEMP|TEMPDIR)$/
+const environment = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => passed.test(name)))
 
 /** Collects at most `max` bytes, and reads on. */
 function collect(stream: Readable, max: number): () => string {
@@ -39,25 +45,29 @@ function killGroup(pid: number | undefined): void {
 }
 
 async function runScript(script: string, step: BatchStep): Promise<StepOutcome> {
-  const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'pipe'], argv0: 'sh' })
+  const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'pipe'], argv0: 'sh', env: environment() })
   const stdout = collect(child.stdout, step.maxOutputBytes)
   const stderr = collect(child.stderr, step.maxOutputBytes)
-  let late = false
-  const end = () => {
-    late = true
+  let stopped = ''
+  const end = (why: string) => {
+    stopped ||= `${why}\n`
     killGroup(child.pid)
   }
-  const timer = step.timeoutMs === undefined ? undefined : setTimeout(end, step.timeoutMs)
+  const cancelled = () => end('the run was cancelled')
+  const timer = step.timeoutMs === undefined ? undefined : setTimeout(end, step.timeoutMs, `stopped after ${step.timeoutMs} ms`)
+  step.signal?.addEventListener('abort', cancelled)
+  if (step.signal?.aborted) cancelled()
   try {
     const status = await new Promise<number>((resolve, reject) => {
       child.once('error', reject)
       child.once('close', (code, signal) => resolve(code ?? (signal ? 128 + constants.signals[signal] : -1)))
     })
-    const errors = stderr() + (late ? `stopped after ${step.timeoutMs} ms\n` : '')
+    const errors = stderr() + stopped
     const output = errors ? `${stdout()}\nScript Error: \n${errors}\n` : stdout()
-    return { ok: status === 0 && !late, result: status, output }
+    return { ok: status === 0 && !stopped, result: status, output }
   } finally {
     clearTimeout(timer)
+    step.signal?.removeEventListener('abort', cancelled)
   }
 }
 

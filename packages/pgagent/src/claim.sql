@@ -2,7 +2,7 @@
 -- $1 pid of the agent's session int  $2 host name text  $3 due until timestamptz
 with due as materialized (
     select jobid, jobnextrun::text claimed_at from pgagent.pga_job
-    where jobenabled and jobagentid is null and jobnextrun <= $3::timestamptz and jobhostagent in ('', $2::text)
+    where jobenabled and jobagentid is null and jobnextrun <= least($3::timestamptz, now()) and jobhostagent in ('', $2::text)
     order by jobnextrun for update skip locked limit 1),
   claimed as (
     update pgagent.pga_job j set jobagentid = $1::int, joblastrun = now() from due where j.jobid = due.jobid returning j.jobid, due.claimed_at),

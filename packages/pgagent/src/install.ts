@@ -23,3 +23,16 @@ export async function installSchema(database: Database): Promise<Installed> {
     return { created: !there }
   })
 }
+
+/**
+ * Puts our triggers on pgAgent's tables (they add no columns): agents hear at once of what is due, and listeners of each status. Twice is fine.
+ * It needs the right to make triggers there; without them agents poll.
+ */
+export async function watch(database: Database): Promise<void> {
+  await database.query('select trunkline_pgagent.watch()')
+}
+
+/** Takes the triggers of {@link watch} away. */
+export async function unwatch(database: Database): Promise<void> {
+  await database.query('select trunkline_pgagent.unwatch()')
+}

@@ -2,6 +2,7 @@ import { type Database, statement } from '@trunkline/engine/postgres'
 import type pg from 'pg'
 import { runBatchStep } from './batch-step.ts'
 import { parseConnectionString } from './connection-string.ts'
+import { persist } from './persist.ts'
 import { runSqlStep, type StepOutcome } from './sql-step.ts'
 
 const steps = statement(import.meta.url, 'steps.sql')
@@ -22,14 +23,16 @@ export interface ClaimedJob {
 /** What a run needs of its agent. */
 export interface RunSettings {
   database: Database
-  /** As whom SQL steps without a connection string of their own run. */
-  stepUser: { user: string; password?: string }
+  /** As whom SQL steps without a connection string of their own run; null = such steps are refused. */
+  stepUser: { user: string; password?: string } | null
   allowBatch: boolean
   tempDirectory?: string | undefined
   maxOutputBytes: number
   timezone: string
   /** Of the agent's session, which may be another one by the end of a run. */
   pid: () => number
+  /** Aborts when the agent will not wait any longer for a database that is away. */
+  giveUp: AbortSignal
 }
 
 interface Step {
@@ -42,43 +45,46 @@ interface Step {
   timeout_ms: number | null
 }
 
-function localConfig(settings: RunSettings, dbname: string): pg.ClientConfig {
-  const { urls, preferred } = settings.database.direct.servers
+const refused = (output: string): StepOutcome => ({ ok: false, result: -1, output })
+
+function localConfig({ database, stepUser }: RunSettings, dbname: string): pg.ClientConfig {
+  const { urls, preferred } = database.direct.servers
   const server = new URL(urls[preferred] as string)
-  const { user, password = '' } = settings.stepUser
+  const { user, password = '' } = stepUser as NonNullable<typeof stepUser>
   server.username = encodeURIComponent(user)
   server.password = encodeURIComponent(password)
   server.pathname = `/${encodeURIComponent(dbname)}`
   return { connectionString: server.href }
 }
 
-function perform(settings: RunSettings, job: ClaimedJob, step: Step): Promise<StepOutcome> {
-  const timeoutMs = step.timeout_ms ?? undefined
-  if (step.kind === 's') {
-    const limits = timeoutMs === undefined ? {} : { statement_timeout: timeoutMs }
-    const tag = { application_name: `pgagent step ${job.log_id}` }
-    const config = () => ({
-      ...tag,
-      ...(step.connstr ? parseConnectionString(step.connstr) : localConfig(settings, step.dbname)),
-      ...limits,
-    })
-    return runSqlStep(config, step.code)
-  }
-  if (!settings.allowBatch) return Promise.resolve({ ok: false, result: -1, output: 'Batch steps are not allowed for this agent.' })
+async function performSql(settings: RunSettings, job: ClaimedJob, step: Step, signal: AbortSignal): Promise<StepOutcome> {
+  if (!step.connstr && !settings.stepUser)
+    return refused('No user for SQL steps is configured for this agent (pgagent.step_user), and the step names none itself.')
+  const tag = { application_name: `pgagent step ${job.log_id}` }
+  const config = () => ({ ...tag, ...(step.connstr ? parseConnectionString(step.connstr) : localConfig(settings, step.dbname)) })
+  return await runSqlStep(config, step.code, { timeoutMs: step.timeout_ms ?? undefined, signal })
+}
+
+async function perform(settings: RunSettings, job: ClaimedJob, step: Step, signal: AbortSignal): Promise<StepOutcome> {
+  if (signal.aborted) return refused('the run was cancelled')
+  if (step.kind === 's') return await performSql(settings, job, step, signal)
+  if (!settings.allowBatch) return refused('Batch steps are not allowed for this agent.')
   const { tempDirectory, maxOutputBytes } = settings
-  return runBatchStep({ jobId: job.job_id, stepId: step.id, code: step.code, tempDirectory, timeoutMs, maxOutputBytes })
+  const bounds = { tempDirectory, timeoutMs: step.timeout_ms ?? undefined, maxOutputBytes, signal }
+  return await runBatchStep({ jobId: job.job_id, stepId: step.id, code: step.code, ...bounds })
 }
 
 /** Runs the steps in turn. @returns the status of the run's log row */
-async function runSteps(settings: RunSettings, job: ClaimedJob): Promise<'s' | 'f' | 'i'> {
-  const { database } = settings
-  for (const step of await database.run<Step>(steps, [job.job_id])) {
-    const [log] = await database.run<{ log_id: number }>(beginStep, [job.log_id, step.id])
+async function runSteps(settings: RunSettings, job: ClaimedJob, signal: AbortSignal): Promise<'s' | 'f' | 'i'> {
+  const { database, giveUp } = settings
+  for (const step of await persist(() => database.run<Step>(steps, [job.job_id]), giveUp)) {
+    const [log] = await persist(() => database.run<{ log_id: number }>(beginStep, [job.log_id, step.id]), giveUp)
     // deleted meanwhile, or the whole job was
     if (!log) return 'i'
-    const { ok, result, output } = await perform(settings, job, step)
-    const closed = await database.run(endStep, [log.log_id, ok ? 's' : step.on_error, result, output])
-    if ((!ok && step.on_error === 'f') || closed.length === 0) return 'f'
+    const { ok, result, output } = await perform(settings, job, step, signal)
+    const onError = signal.aborted ? 'f' : step.on_error
+    const closed = await persist(() => database.run(endStep, [log.log_id, ok ? 's' : onError, result, output]), giveUp)
+    if ((!ok && onError === 'f') || closed.length === 0) return 'f'
   }
   return 's'
 }
@@ -92,18 +98,25 @@ async function free(settings: RunSettings, job: ClaimedJob): Promise<void> {
 
 /**
  * Runs a claimed job to its end: the log rows are those of the original agent. The run is closed before the next one is computed,
- * so that an error there cannot undo it; such a job waits until its schedule is edited.
+ * so that an error there cannot undo it; such a job waits until its schedule is edited. While the database is away it waits and
+ * writes then.
+ * @param signal aborts when somebody wants the run to end: the step that runs is ended, and fails
  * @returns the status of the run's log row, and what kept the next run from being computed
- * @throws `database_unavailable` when the log cannot be written
+ * @throws `database_unavailable` when the log could not be written before `giveUp`
  */
-export async function runJob(settings: RunSettings, job: ClaimedJob): Promise<{ status: 's' | 'f' | 'i'; scheduleError?: Error }> {
-  const status = await runSteps(settings, job)
-  await settings.database.run(endRun, [job.log_id, status])
+export async function runJob(
+  settings: RunSettings,
+  job: ClaimedJob,
+  signal: AbortSignal,
+): Promise<{ status: 's' | 'f' | 'i'; scheduleError?: Error }> {
+  const { database, giveUp } = settings
+  const status = await runSteps(settings, job, signal)
+  await persist(() => database.run(endRun, [job.log_id, status]), giveUp)
   try {
-    await free(settings, job)
+    await persist(() => free(settings, job), giveUp)
     return { status }
   } catch (error) {
-    await settings.database.run(parkJob, [job.job_id, settings.pid()])
+    await persist(() => database.run(parkJob, [job.job_id, settings.pid()]), giveUp)
     return { status, scheduleError: error as Error }
   }
 }

@@ -32,13 +32,63 @@ async function send(client: pg.Client, sql: string): Promise<StepOutcome> {
   return failed('ERROR:  the step left its transaction open; it was rolled back')
 }
 
+/** Bounds of a step. */
+export interface StepBounds {
+  /** For the whole step, also where it has several statements. Default: none. */
+  timeoutMs?: number | undefined
+  /** Somebody wants it to end. */
+  signal?: AbortSignal | undefined
+}
+
+/** A backend that does not answer to a cancellation is ended after so long. */
+const patienceMs = 5000
+
+/** Ends a step's session on its server: politely, then by force. By its own role, which may do so. */
+async function endBackend(connect: () => pg.ClientConfig, pid: number, gone: () => boolean): Promise<void> {
+  for (const act of ['pg_cancel_backend', 'pg_terminate_backend']) {
+    if (gone()) return
+    const helper = new pg.Client({ connectionTimeoutMillis: 10_000, ...connect() })
+    helper.on('error', () => {})
+    await helper
+      .connect()
+      .then(() => helper.query(`select ${act}($1)`, [pid]))
+      .catch(() => {})
+    await helper.end().catch(() => {})
+    const until = performance.now() + patienceMs
+    while (!gone() && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** Watches over a step; answers the line that tells why it was ended, or an empty text. */
+function watchOver(connect: () => pg.ClientConfig, pid: () => number, { timeoutMs, signal }: StepBounds) {
+  let why = ''
+  let over = false
+  const end = (reason: string) => {
+    if (over || why) return
+    why = reason
+    void endBackend(connect, pid(), () => over)
+  }
+  const cancelled = () => end('the run was cancelled')
+  const timer = timeoutMs === undefined ? undefined : setTimeout(end, timeoutMs, `stopped after ${timeoutMs} ms`)
+  signal?.addEventListener('abort', cancelled)
+  if (signal?.aborted) cancelled()
+  return {
+    why: () => why,
+    end() {
+      over = true
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', cancelled)
+    },
+  }
+}
+
 /**
  * Runs the whole text as one message, so that several statements are one transaction, in a session of its own. The result is
  * the rows of the last statement, 0 where it has none. Never throws: what fails is in the outcome. A transaction that the text
  * leaves open is rolled back and fails the step.
  * @param connect where to; what it throws counts as no connection
  */
-export async function runSqlStep(connect: () => pg.ClientConfig, sql: string): Promise<StepOutcome> {
+export async function runSqlStep(connect: () => pg.ClientConfig, sql: string, bounds: StepBounds = {}): Promise<StepOutcome> {
   let client: pg.Client | undefined
   try {
     client = new pg.Client({ connectionTimeoutMillis: 10_000, keepAlive: true, ...connect() })
@@ -47,11 +97,13 @@ export async function runSqlStep(connect: () => pg.ClientConfig, sql: string): P
   } catch (error) {
     return failed(`Couldn't get a connection to the database!\n${whyUnreachable(error)}`)
   }
+  const watch = watchOver(connect, () => (client as unknown as { processID: number }).processID, bounds)
   try {
     return await send(client, sql)
   } catch (error) {
-    return failed(said(error, sql))
+    return failed([said(error, sql), watch.why()].filter(Boolean).join('\n'))
   } finally {
+    watch.end()
     await client.end().catch(() => {})
   }
 }

@@ -9,6 +9,7 @@ import { flowsCommand } from './commands/flows.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { pgagentCommand } from './commands/pgagent.ts'
 import { queuesCommand } from './commands/queues.ts'
 import { schedulesCommand } from './commands/schedules.ts'
 import { serverCommand } from './commands/server.ts'
@@ -71,6 +72,7 @@ function build(): Command {
     usersCommand,
     keysCommand,
     auditCommand,
+    pgagentCommand,
     doctorCommand,
   ])
     add(program)

@@ -55,6 +55,20 @@ export async function databaseOptions(settings: Settings): Promise<DatabaseOptio
   return { connectionString, schema, pooler, ...(databaseDirectUrl ? { directConnectionString: databaseDirectUrl } : {}) }
 }
 
+/**
+ * Where the schema `pgagent` of these settings is: `TRUNKLINE_PGAGENT_URL`, else what the file says (user and password come from
+ * `PGUSER`, `PGPASSWORD` and `~/.pgpass`, as libpq reads them), else Trunkline's own database.
+ */
+export async function pgAgentDatabase(settings: Settings, env: NodeJS.ProcessEnv = process.env): Promise<DatabaseOptions> {
+  if (env.TRUNKLINE_PGAGENT_URL) return { connectionString: env.TRUNKLINE_PGAGENT_URL, applicationName: 'trunkline pgagent' }
+  const { db_host, db_port, db_name } = settings.pgagent
+  if (!db_host) return { ...(await databaseOptions(settings)), applicationName: 'trunkline pgagent' }
+  const url = new URL(`postgres://${db_host.includes(':') ? `[${db_host}]` : db_host}:${db_port}/`)
+  url.pathname = `/${encodeURIComponent(db_name)}`
+  if (env.PGUSER) url.username = encodeURIComponent(env.PGUSER)
+  return { connectionString: url.href, applicationName: 'trunkline pgagent' }
+}
+
 /** Where backups are kept. */
 export function backupStorage(settings: Settings): Storage {
   return fileSystemStorage(settings.backupDir)

@@ -98,6 +98,26 @@ const schema = z.strictObject({
     .prefault({}),
   shell: z.strictObject({ allowed: flag.default(false), allowRoot: flag.default(false) }).prefault({}),
   http: z.strictObject({ allowPrivate: flag.default(true) }).prefault({}),
+  pgagent: z
+    .strictObject({
+      enabled: flag.default(false),
+      /** Without it the schema is in Trunkline's own database. */
+      db_host: z.string().min(1).optional(),
+      db_port: count(1, 65_535).default(5432),
+      db_name: z.string().min(1).default('postgres'),
+      /** Seconds between checks. */
+      poll_time: count(1, 3600).default(10),
+      retry_on_crash: flag.default(false),
+      /** 0 = DEBUG, 1 = LOG, 2 = WARNING, 3 = ERROR. */
+      log_level: count(0, 3).default(1),
+      /** As whom SQL steps without a connection string run. */
+      step_user: z.string().min(1).optional(),
+      step_password: z.string().optional(),
+      allow_batch: flag.default(false),
+      max_parallel: count(1, 1000).default(8),
+      timezone: z.string().min(1).default('UTC'),
+    })
+    .prefault({}),
   backup: z
     .strictObject({
       directory: z.string().min(1).optional(),
@@ -121,7 +141,7 @@ const plainEnvironment: Record<string, string[]> = {
 }
 
 /** `TRUNKLINE_` variables that are read elsewhere. */
-const otherVariables = new Set(['TRUNKLINE_CACHE_DIR', 'TRUNKLINE_CONFIG'])
+const otherVariables = new Set(['TRUNKLINE_CACHE_DIR', 'TRUNKLINE_CONFIG', 'TRUNKLINE_PGAGENT_URL'])
 
 function typeAt(path: string[]): unknown {
   let at: unknown = schema

@@ -350,6 +350,16 @@ export const errorTable = {
   },
   http_failed: { status: 502, sentence: '{method} {url} answered {received}', hint: 'See the answer in the result or the log.' },
   command_failed: { status: 500, sentence: 'the command ended with {received}', hint: 'See its output in the log.' },
+  pgagent_missing: {
+    status: 503,
+    sentence: 'there is no schema pgagent in {where}',
+    hint: 'Make it, and what stands beside it, with: trunkline pgagent install.',
+  },
+  pgagent_refused: {
+    status: 409,
+    sentence: '{field} {received} of pgAgent cannot be acted upon; it must be {allowed}',
+    hint: 'Look at it with: trunkline pgagent jobs, trunkline pgagent history.',
+  },
   internal: {
     status: 500,
     sentence: 'something went wrong inside Trunkline: {problem}',

@@ -62,7 +62,10 @@ async function up(settings: Settings, port: number | undefined, command: Command
   const workerArgs = [...childArgs('worker', command), '--concurrency', String(settings.worker.concurrency), '--supervised']
   const onError = (error: Error) => say({ type: 'database_error', where: 'supervisor', error })
   const supervisor = createSupervisor({
-    children: [{ name: 'server', command: process.execPath, args: childArgs('server', command) }],
+    children: [
+      { name: 'server', command: process.execPath, args: childArgs('server', command) },
+      ...(settings.pgagent.enabled ? [{ name: 'pgagent', command: process.execPath, args: childArgs('pgagent', command) }] : []),
+    ],
     onEvent(event) {
       say(event)
       if (event.type === 'retired') remote?.retired(event.name)

@@ -168,7 +168,9 @@ function Latest() {
                 <State state={job.state} reason={job.reason} quiet />
               </span>
               <span className={css.lineMain}>
-                <JobLink id={job.id}>{job.task}</JobLink> <span className={css.soft}>#{job.id}</span>
+                <JobLink id={job.id}>
+                  {job.task} <span className={css.soft}>#{job.id}</span>
+                </JobLink>
                 {job.error && job.state === 'failed' && <span className={css.snippet}>{job.error.message}</span>}
               </span>
               <span className={css.lineTime}>

@@ -377,6 +377,7 @@ export default function Run() {
           {from === undefined && templateId === undefined && (
             <Select
               label="Task"
+              selectFirstOptionOnChange
               placeholder="Choose a task"
               searchable
               maw={480}

@@ -329,6 +329,7 @@ function Editor({ from, firstTask }: { from: ScheduleAnswer | null; firstTask: s
             ) : (
               <Select
                 label="Task"
+                selectFirstOptionOnChange
                 required
                 searchable
                 data={(tasks.data?.data ?? []).map((one) => one.task)}

@@ -100,6 +100,8 @@ export function When({
       {rhythm.kind !== 'once' && rhythm.kind !== 'interval' && (
         <Select
           label="Time zone"
+          selectFirstOptionOnChange
+          onFocus={(event) => event.currentTarget.select()}
           description="In which its times are meant"
           searchable
           data={zones.includes(timezone) ? zones : [timezone, ...zones]}
