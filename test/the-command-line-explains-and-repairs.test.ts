@@ -227,8 +227,8 @@ describe('queues', () => {
     const paused = await here.say(['queues', 'pause', queue, '--for', '10m', '--reason', 'the API\u001b[2J is down'])
     expect(paused).toMatchObject({ code: 0, out: expect.stringMatching(`^queue ${queue} paused until 20.*Z by cli: the API is down\n$`) })
     const listed = await here.say(['queues'])
-    expect(listed.out).toMatch(/^QUEUE +DUE +SCHEDULED +BLOCKED +RUNNING +COMPLETED +FAILED +CANCELLED +WORKERS\n/)
-    expect(listed.out).toMatch(new RegExp(`^${queue} +0 +2 +0 +0 +0 +0 +0 +0 +paused until .*: the API is down$`, 'm'))
+    expect(listed.out).toMatch(/^QUEUE +DUE +SCHEDULED +HELD +BLOCKED +RUNNING +COMPLETED +FAILED +CANCELLED +WORKERS\n/)
+    expect(listed.out).toMatch(new RegExp(`^${queue} +0 +2 +0 +0 +0 +0 +0 +0 +0 +paused until .*: the API is down$`, 'm'))
     expect((await json(['queues', 'list'])).data).toContainEqual(
       expect.objectContaining({ queue, scheduled: 2, paused: expect.objectContaining({ by: 'cli' }) }),
     )

@@ -264,8 +264,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${jobs}/enqueue-keyed.sql`,
-        from: 'origin, k, mode, win, wait, ik, ikwin) e)',
-        to: 'origin, k, mode, win, wait, null, ikwin) e)',
+        from: 'origin, k, mode, win, wait, ik, ikwin,\n',
+        to: 'origin, k, mode, win, wait, null, ikwin,\n',
       },
     ],
     faults: [lostKeyedAnswers],

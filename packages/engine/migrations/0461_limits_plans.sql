@@ -195,6 +195,8 @@ begin
     if least(room, free) > 0 and exists (select from trunkline.gate t where t.queue_id = queue and t.due <= clock_timestamp()) then
       g := array(select x.id from (
         select t.id from trunkline.gate t where t.queue_id = queue and t.due <= clock_timestamp() order by t.due limit least(room, free, 200) for update skip locked) x);
+      -- read after the lock: a limit that was changed since the look above has made the gate due, and the old one would close it again
+      select x.* into l from trunkline.queue_limit x where x.queue_id = queue;
       with f as materialized (
           select t.id, case when l.key_rate is null then 1e6 else trunkline.tokens_now(t.tokens, t.filled_at, l.key_burst, l.key_rate, l.key_rate_ms) end tok, clock_timestamp() at
           from trunkline.gate t where t.id = any(g)),

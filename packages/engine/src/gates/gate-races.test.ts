@@ -54,3 +54,38 @@ test('the judge is judged: without the lock of the gate they let in one too many
     await db.rows(text)
   }
 })
+
+test('a limit that is taken away while a claim is on its way is not closed again by what the claim knew before', async () => {
+  const queue = 'changed'
+  const task: Task<any, any> = defineTask(queue, { queue, run: () => {} })
+  const idle = await trunkline.work([defineTask('elsewhere', { queue: 'elsewhere', run: () => {} })], { keeper: false })
+  const worker = (await trunkline.workers())[0]?.id
+  await trunkline.enqueue(task, 0, { delay: '1d' })
+  const [{ id }] = (await db.rows('select id from trunkline.queue where name = $1', [queue])) as [{ id: number }]
+  await trunkline.setLimits(queue, { ratePerKey: { limit: 1, per: '1h' }, concurrencyPerKey: 5 })
+  const claim = `select * from trunkline.claim_limited(${id}, 10, 10, '{}', '{}', 10, ${worker}, false)`
+  const first = await trunkline.enqueue(task, 1, { rateKey: 'k' })
+  const second = await trunkline.enqueue(task, 2, { rateKey: 'k' })
+  await trunkline.enqueue(task, 3, { concurrencyKey: 'c' })
+  for (let i = 0; i < 3; i++) await db.rows(claim)
+  expect(await trunkline.why(first.id)).toMatchObject({ state: 'running' })
+  expect(await trunkline.why(second.id)).toMatchObject({ reason: 'held', cause: 'rate' })
+  // the claim has read the limits and waits for a gate, while they are changed
+  const [holder, claimer] = [await db.client(), await db.client()] as [pg.Client, pg.Client]
+  await db.rows(
+    `insert into trunkline.knock(queue_id, gates) select queue_id, array[id] from trunkline.gate where queue_id = $1 and kind = 2`,
+    [id],
+  )
+  await holder.query('begin')
+  await holder.query('select from trunkline.gate where queue_id = $1 and kind = 2 for update', [id])
+  const [{ pid }] = (await claimer.query('select pg_backend_pid() pid')).rows
+  const claiming = claimer.query(claim)
+  const waits = `select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'`
+  await until(async () => (await db.rows(waits, [pid])).length > 0, 'the claim to wait')
+  await trunkline.setLimits(queue, { ratePerKey: null })
+  await holder.query('commit')
+  await claiming
+  await db.rows(claim)
+  expect(await trunkline.why(second.id)).toMatchObject({ state: 'running' })
+  await idle.stop()
+})

@@ -102,8 +102,9 @@ async function applyOne(client: pg.Client, schema: string, migration: Migration)
     try {
       await client.query('begin')
       await client.query('select pg_advisory_xact_lock(hashtextextended($1, 7))', [`trunkline.migrate.${schema}`])
-      // a running claim must not queue behind our wait for a table lock
-      await client.query("set local lock_timeout = '2s'")
+      // a running claim must not queue behind our wait for a table lock; and where both wait for each other we give way before its
+      // session looks for a deadlock (after a second), which would end the claim
+      await client.query("set local lock_timeout = '500ms'")
       await client.query(`create schema if not exists ${quoteName(schema)}`)
       await client.query(inSchema(ledger, schema))
       const { rows } = await client.query(`select from ${quoteName(schema)}.migration where no = $1`, [migration.no])
@@ -119,7 +120,7 @@ async function applyOne(client: pg.Client, schema: string, migration: Migration)
       return rows.length === 0
     } catch (error) {
       await client.query('rollback').catch(() => {})
-      if (turn < 20 && ['55P03', '40P01'].includes((error as { code?: string }).code ?? '')) continue
+      if (turn < 80 && ['55P03', '40P01'].includes((error as { code?: string }).code ?? '')) continue
       if (isTransient(error)) throw error
       throw new TrunklineError('migration_failed', { migration: migration.name, problem: (error as Error).message }, { cause: error })
     }

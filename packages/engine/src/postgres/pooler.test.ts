@@ -171,7 +171,9 @@ describe('behind a pooler in transaction mode', () => {
     const database = db.open({ connectionString: url, poolSize: 1 })
     const enqueueMany = statement(import.meta.url, '../jobs/enqueue-many.sql')
     for (let turn = 0; turn < 3; turn++) {
-      await expect(database.run(enqueueMany, [1, 4711, 0, 1, null, null, null, ['{'], null, null])).rejects.toMatchObject({ code: '22P02' })
+      await expect(database.run(enqueueMany, [1, 4711, 0, 1, null, null, null, ['{'], null, null, null])).rejects.toMatchObject({
+        code: '22P02',
+      })
     }
     await expect(
       database.transaction(async (tx) => {
