@@ -39,7 +39,7 @@ create table trunkline.gate (
   kind smallint not null,
   key text not null,
   made_at timestamptz not null default now(),
-  head bigint not null default -4611686018427387904,
+  head bigint not null default 4611686018427387904,
   tokens float8,
   filled_at timestamptz,
   due timestamptz,
@@ -175,12 +175,13 @@ begin
     end if;
     insert into trunkline.gate(queue_id, kind, key)
       select queue, w.kind, w.key from (
-        select distinct k.kind, k.key from trunkline.job j, unnest(j.gate_keys) with ordinality k(key, kind) where j.id = any(ids) and k.key is not null) w
-      where not exists (select from trunkline.gate t where t.queue_id = queue and t.kind = w.kind and t.key = w.key)
+        select distinct k.kind::int2 kind, k.key from trunkline.job j, unnest(j.gate_keys) with ordinality k(key, kind) where j.id = any(ids) and k.key is not null) w
+      where (select t.id from trunkline.gate t where t.queue_id = queue and t.kind = w.kind and t.key = w.key offset 0) is null
       order by w.kind, w.key on conflict do nothing;
     -- the first gate of each that it has not passed; none: it stands in line
     with w as materialized (
-        select e.id, (select t.id from unnest(j.gate_keys) with ordinality k(key, kind) join trunkline.gate t on t.queue_id = queue and t.kind = k.kind and t.key = k.key
+        select e.id, (select t.id from unnest(j.gate_keys) with ordinality k(key, kind),
+            lateral (select id from trunkline.gate where queue_id = queue and kind = k.kind::int2 and key = k.key offset 0) t
           where k.key is not null and case k.kind when 3 then l.key_rate is not null
             else not exists (select from trunkline.permit p where p.job_id = e.id and p.kind = k.kind) end
           order by k.kind limit 1) gate
@@ -196,7 +197,7 @@ begin
           select from unnest(j.gate_keys[m.kind + 1:]) k where k is not null), false) more
         from unnest(ids, lanes, attempts) with ordinality e(id, lane, attempt, o) join trunkline.job j on j.id = e.id left join lateral (
           select t.id gate, k.kind, true missing from unnest(j.gate_keys) with ordinality k(key, kind)
-            left join trunkline.gate t on t.queue_id = queue and t.kind = k.kind and t.key = k.key and t.id = any(g)
+            left join lateral (select id from trunkline.gate where queue_id = queue and kind = k.kind::int2 and key = k.key and id = any(g) offset 0) t on true
           where k.key is not null and case k.kind when 3 then l.key_rate is not null
             else not exists (select from trunkline.permit p where p.job_id = e.id and p.kind = k.kind) end
           order by k.kind limit 1) m on true),
@@ -205,7 +206,7 @@ begin
         from w where w.gate is not null returning gate_id, rank),
       lo as materialized (select h.gate_id, min(h.rank) lo from h group by 1),
       u as (update trunkline.gate t set head = least(t.head, lo.lo - 1), due = case when t.kind = 3 then coalesce(t.due, clock_timestamp()) end
-        from lo where t.id = any(array(select gate_id from lo)) and t.id = lo.gate_id and (t.head >= lo.lo or t.kind = 3 and t.due is null)),
+        from lo, lateral (select ctid row from trunkline.gate where id = lo.gate_id offset 0) y where t.ctid = y.row and (t.head >= lo.lo or t.kind = 3 and t.due is null)),
       -- one whose gate was forgotten beside us asks again
       r as (insert into trunkline.ready(queue_id, priority, seq, attempt, n, ids)
         select queue, z.to_lane, nextval('trunkline.id'), z.attempt, count(*), array_agg(z.id order by z.o)
@@ -224,11 +225,12 @@ begin
         select id, rank, gate_id from trunkline.held where queue_id = queue and gate_id = f.id and rank > f.head
         order by rank limit greatest(0, f.free) for update skip locked) h),
     d as (delete from trunkline.held h where h.id = any(array(select id from p)) returning h.id, h.gate_id, h.rank, h.priority, h.attempt, h.more),
-    hd as (update trunkline.gate t set head = m.top from (select gate_id, max(rank) top from p group by 1) m
-      where t.id = any(array(select gate_id from p)) and t.id = m.gate_id and m.top - t.head > 256
-        and not exists (select from trunkline.held h where h.queue_id = queue and h.gate_id = t.id and h.rank > t.head and h.rank < m.top
-          and h.id <> all(array(select id from p)))),
-    s as (insert into trunkline.permit(job_id, kind, queue_id, gate_id) select d.id, t.kind, queue, d.gate_id from d join trunkline.gate t on t.id = d.gate_id),
+    -- unless a row was skipped because somebody has locked it
+    hd as (update trunkline.gate t set head = m.top
+      from (select gate_id, max(rank) top, min(head) head, count(*) n from p group by 1) m, lateral (select ctid row from trunkline.gate where id = m.gate_id offset 0) y
+      where t.ctid = y.row and m.top - m.head > 256
+        and m.n = (select count(*) from trunkline.held h where h.queue_id = queue and h.gate_id = m.gate_id and h.rank > m.head and h.rank <= m.top)),
+    s as (insert into trunkline.permit(job_id, kind, queue_id, gate_id) select d.id, (select t.kind from trunkline.gate t where t.id = d.gate_id), queue, d.gate_id from d),
     -- a gate that may give more than one call takes is asked again
     k as (insert into trunkline.knock(queue_id, gates) select queue, array_agg(x.gate_id) from (
       select gate_id from p group by 1 having count(*) >= 1000) x having count(*) > 0),
@@ -290,7 +292,7 @@ begin
 
   -- crash suspects have passed their gates before
   if lanes <> array[32767::int2] then
-    entered := trunkline.enter(queue, 20);
+    entered := trunkline.enter(queue, 10);
     line := array(select u from unnest(coalesce((select x.lanes from trunkline.lanes(queue) x), '{}')) with ordinality z(u, o) where u < 900
       order by case when backwards then -o else o end);
 
@@ -298,6 +300,8 @@ begin
     if least(room, free) > 0 and exists (select from trunkline.gate t where t.queue_id = queue and t.due <= clock_timestamp()) then
       g := array(select x.id from (
         select t.id from trunkline.gate t where t.queue_id = queue and t.due <= clock_timestamp() order by t.due limit least(room, free, 200) for update skip locked) x);
+      -- read after the lock: a limit that was changed since the look above has made the gate due, and the old one would close it again
+      select x.* into l from trunkline.queue_limit x where x.queue_id = queue;
       with f as materialized (
           select t.id, case when l.key_rate is null then 1e6 else trunkline.tokens_now(t.tokens, t.filled_at, l.key_burst, l.key_rate, l.key_rate_ms) end tok, clock_timestamp() at
           from trunkline.gate t where t.id = any(g)),
