@@ -1,40 +1,19 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { defineTask } from '../packages/engine/src/index.ts'
 import { testDatabase, until } from './support/database.ts'
+import { createVictims, seededRandom } from './support/programs.ts'
 
 const db = await testDatabase()
 const trunkline = await db.connect()
-const folder = mkdtempSync(join(tmpdir(), 'trunkline-effects-'))
-const program = fileURLToPath(new URL('./support/worker-process.mts', import.meta.url))
-const children = new Set<ChildProcess>()
-afterAll(() => {
-  for (const child of children) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
-})
+const victims = createVictims(new URL('./support/worker-process.mts', import.meta.url), db.url)
+const { folder, children } = victims
+afterAll(() => victims.clear())
 
 // what kills and freezes, drawn from a printed seed
-const seed = Number(process.env.TRUNKLINE_TEST_SEED ?? Date.now() % 1_000_000)
-let state = seed
-function random(): number {
-  state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
-  return state / 2_147_483_648
-}
+const { seed, random } = seededRandom()
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-function startWorker(): ChildProcess {
-  const child = spawn(process.execPath, ['--conditions=trunkline-source', '--import', import.meta.resolve('tsx'), program], {
-    env: { PATH: process.env.PATH, DATABASE_URL: db.url, EFFECTS: folder },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  children.add(child)
-  child.once('exit', () => children.delete(child))
-  return child
-}
 
 /** Every line that a handler has written outside the database: job id and what it did. */
 function effects(): Map<string, string[]> {
@@ -55,7 +34,7 @@ test(`workers killed and frozen at random moments (seed ${seed}): no job lost, n
     work,
     Array.from({ length: 6000 }, (_, i) => ({ i, fails: i % 50 === 0 })),
   )
-  for (let i = 0; i < 3; i++) startWorker()
+  for (let i = 0; i < 3; i++) victims.start()
   let kills = 0
   let freezes = 0
   let feeding = true
@@ -74,7 +53,7 @@ test(`workers killed and frozen at random moments (seed ${seed}): no job lost, n
     if (random() < 0.6) {
       kills++
       victim.kill('SIGKILL')
-      startWorker()
+      victims.start()
     } else {
       freezes++
       victim.kill('SIGSTOP')

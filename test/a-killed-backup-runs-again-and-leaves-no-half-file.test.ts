@@ -21,7 +21,7 @@ test('kill -9 of the whole process tree in the middle of a backup', async () => 
   await client.query(`create table narrow as select (g % 30000)::smallint a from generate_series(1, 2500000) g`)
   await client.end()
   const id = (await here.run(['backup', 'create', '--no-wait'])).out.match(/job (\d+)/)?.[1] as string
-  await until(async () => (await view(id)).progress?.percent > 40, 'the dump to run')
+  await until(async () => (await view(id)).progress?.percent > 40, 'the dump to run', 45_000)
   // let a heartbeat say what runs
   await until(async () => JSON.parse((await here.say(['workers', '--json'])).out).data[0]?.running.includes(id), 'a heartbeat')
   const pids = here.pids()

@@ -31,6 +31,8 @@ async function job(name: string, code: string): Promise<number> {
 test('from an empty database to a job that runs, is looked at, is cancelled; each refusal says what to do', async () => {
   const missing = await here.say(['pgagent', 'jobs'])
   expect(missing).toMatchObject({ code: 1, err: expect.stringContaining('trunkline pgagent install') })
+  // a server of one's own choice gets no schema unasked
+  expect(await here.run(['pgagent', '--once'])).toMatchObject({ code: 1, err: expect.stringContaining('trunkline pgagent install') })
   expect((await here.say(['pgagent', 'install'])).out).toContain('was made')
   expect((await here.say(['pgagent', 'install'])).out).toContain('stays as it is')
   expect((await here.say(['pgagent', 'jobs'])).out).toContain('no jobs')
@@ -40,11 +42,30 @@ test('from an empty database to a job that runs, is looked at, is cancelled; eac
   const long = await job('long', 'select pg_sleep(60)')
   expect((await here.run(['pgagent', '--once'])).out).toContain('no job is due')
   for (const id of [good, bad]) expect((await here.say(['pgagent', 'run', String(id)])).code).toBe(0)
+  // as a version without it has left it
+  await jobs.rows('drop table trunkline_pgagent.step_notice')
+  expect(await here.say(['pgagent', 'jobs'])).toMatchObject({ code: 1, err: expect.stringContaining('trunkline pgagent install') })
   expect((await here.run(['pgagent', '--once'])).out).toContain('2 jobs have run')
   const list = (await here.say(['pgagent', 'jobs'])).out
   expect(list).toMatch(/good .* succeeded/)
   expect(list).toMatch(/bad .* failed/)
   expect((await here.say(['pgagent', 'history', String(bad)])).out).toContain('division by zero')
+
+  const shown = JSON.parse((await here.say(['pgagent', 'show', String(good), '--json'])).out)
+  expect((await here.say(['pgagent', 'run-step', String(good), String(shown.steps[0].id)])).code).toBe(0)
+  expect((await here.run(['pgagent', '--once'])).out).toContain('1 job has run')
+  expect((await here.say(['pgagent', 'run-step', String(good), '999999'])).code).toBe(1)
+  expect((await here.say(['pgagent', 'sql', String(good)])).out).toContain('INSERT INTO pgagent.pga_job ')
+  expect((await here.say(['pgagent', 'clear', String(good)])).code).toBe(0)
+  expect((await here.say(['pgagent', 'history', String(good)])).out).toContain('no runs')
+  const health = JSON.parse((await here.say(['doctor', '--json'])).out).data.filter(({ what }: { what: string }) =>
+    what.startsWith('pgAgent '),
+  )
+  expect(health.map(({ what, state }: { what: string; state: string }) => [what, state])).toEqual([
+    ['pgAgent schema', 'ok'],
+    ['pgAgent agents', 'warning'],
+    ['pgAgent log', 'ok'],
+  ])
 
   const agent = here.start(['pgagent'])
   let said = ''
@@ -88,4 +109,13 @@ test('a setting that there is not, or a wrong value, is named with its place', a
     expect(code, err).toBe(2)
     expect(err).toContain(words)
   }
+})
+
+test('in Trunkline’s own database an agent makes the schema that is missing, with the triggers', async () => {
+  const own = await testDatabase()
+  const there = installation({ DATABASE_URL: own.url, TRUNKLINE_PGAGENT__ENABLED: 'true' })
+  expect(await there.run(['pgagent', '--once'])).toMatchObject({ code: 0, out: expect.stringContaining('no job is due') })
+  expect(
+    await own.rows(`select tgname from pg_trigger where tgrelid = 'pgagent.pga_job'::regclass and tgname = 'trunkline_due'`),
+  ).toHaveLength(1)
 })

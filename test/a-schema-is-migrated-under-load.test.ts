@@ -18,6 +18,7 @@ test('from the first schema to the newest while workers of the first version go 
   await db.rows(`insert into trunkline.task(name, queue, priority, max_attempts) values ('old', 'old', 0, 1)`)
 
   let running = true
+  let isProduced = false
   let slowest = 0
   let slowestEnqueue = 0
   const asked: string[] = []
@@ -46,7 +47,7 @@ test('from the first schema to the newest while workers of the first version go 
       slowest = Math.max(slowest, performance.now() - begun)
       const lease = claimed.rows[0]?.id
       if (!lease) {
-        if (!running && ended.length === asked.length) return
+        if (isProduced && ended.length === asked.length) return
         await new Promise((resolve) => setTimeout(resolve, 5))
         continue
       }
@@ -59,7 +60,10 @@ test('from the first schema to the newest while workers of the first version go 
     }
   }
 
-  const load = [produce(), produce(), work(), work(), work()]
+  const produced = Promise.all([produce(), produce()]).then(() => {
+    isProduced = true
+  })
+  const load = [produced, work(), work(), work()]
   await until(() => ended.length > 500)
   // a long reading transaction, such as a dump, stands in the way of every ALTER TABLE for a while
   const reader = await db.client()

@@ -1,44 +1,25 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { defineTask, type Task } from '../packages/engine/src/index.ts'
 import { testDatabase, until } from './support/database.ts'
+import { createVictims, seededRandom } from './support/programs.ts'
 
 const db = await testDatabase()
 const trunkline = await db.connect()
-const folder = mkdtempSync(join(tmpdir(), 'trunkline-gates-'))
-const program = fileURLToPath(new URL('./support/gates-process.mts', import.meta.url))
-const children = new Set<ChildProcess>()
-afterAll(() => {
-  for (const child of children) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
-})
+const victims = createVictims(new URL('./support/gates-process.mts', import.meta.url), db.url)
+const { folder, children } = victims
+afterAll(() => victims.clear())
 
 // who is killed when, and which transactions stay open for how long, drawn from a printed seed
-const seed = Number(process.env.TRUNKLINE_TEST_SEED ?? Date.now() % 1_000_000)
-let state = seed
-function random(): number {
-  state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
-  return state / 2_147_483_648
-}
+const { seed, random } = seededRandom()
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 /** When a process was killed: nothing of it began later. */
 const killedAt = new Map<number, bigint>()
 
-function startWorkers(): void {
-  const child = spawn(process.execPath, ['--conditions=trunkline-source', '--import', import.meta.resolve('tsx'), program], {
-    env: { PATH: process.env.PATH, DATABASE_URL: db.url, EFFECTS: folder },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  children.add(child)
-  child.once('exit', () => children.delete(child))
-}
-
 interface Run {
   id: number
+  pid: string
   from: bigint
   to: bigint
   concurrency: string
@@ -53,7 +34,7 @@ function runs(): Run[] {
     for (const line of readFileSync(join(folder, pid), 'utf8').split('\n')) {
       const [what, at, id, concurrency, ordering] = line.split(' ')
       if (!what || !at || !id || !concurrency || !ordering) continue
-      if (what === 'S') open.set(id, { id: Number(id), from: BigInt(at), to: killedAt.get(Number(pid)) ?? 0n, concurrency, ordering })
+      if (what === 'S') open.set(id, { id: Number(id), pid, from: BigInt(at), to: killedAt.get(Number(pid)) ?? 0n, concurrency, ordering })
       else found.push({ ...(open.get(id) as Run), to: BigInt(at) })
       if (what === 'E') open.delete(id)
     }
@@ -83,6 +64,22 @@ function most(all: readonly Run[], key: 'concurrency' | 'ordering'): number {
   return found
 }
 
+/** Executions of one ordering key that overlap, with how long the first went on beside the second: the same job twice means that a lease was lost. */
+function overlaps(all: readonly Run[]): string[] {
+  const found: string[] = []
+  const last = new Map<string, Run>()
+  for (const run of all) {
+    const before = last.get(run.ordering)
+    if (run.ordering === '-') continue
+    if (before && before.to > run.from)
+      found.push(
+        `${run.ordering}: job ${before.id} of ${before.pid} ran ${Number(before.to - before.from) / 1e6} ms, ${run.id} of ${run.pid} began ${Number(run.from - before.from) / 1e6} ms after it`,
+      )
+    if (!before || run.to > before.to) last.set(run.ordering, run)
+  }
+  return found
+}
+
 const limit = 2
 const left = `select (select count(*) from trunkline.held)::int held, (select count(*) from trunkline.permit)::int permit, (select count(*) from trunkline.knock)::int knock,
   (select count(*) from trunkline.ready)::int ready, (select count(*) from trunkline.lease)::int lease, (select count(*) from trunkline.scheduled)::int scheduled`
@@ -94,7 +91,7 @@ test(`a thousand keys, eight workers, some of them killed (seed ${seed}): never 
   const concurrencyKey = ({ c }: any) => c
   const payloads = Array.from({ length: 4000 }, (_, i) => ({ i, c: `c${i % 1000}` }))
   const jobs = (await trunkline.enqueueMany(work, payloads, { concurrencyKey })).map((job) => job.id)
-  for (let i = 0; i < 4; i++) startWorkers()
+  for (let i = 0; i < 4; i++) victims.start()
 
   // one producer for each ordering key, partly in transactions that stay open for a while: order is that of what can be seen
   let feeding = true
@@ -140,7 +137,7 @@ test(`a thousand keys, eight workers, some of them killed (seed ${seed}): never 
     kills++
     killedAt.set(victim.pid, process.hrtime.bigint())
     victim.kill('SIGKILL')
-    startWorkers()
+    victims.start()
   }
   feeding = false
   await Promise.all([...feeders, watcher])
@@ -155,6 +152,7 @@ test(`a thousand keys, eight workers, some of them killed (seed ${seed}): never 
   const all = runs()
   expect(above).toEqual([])
   expect(most(all, 'concurrency')).toBe(limit)
+  expect(overlaps(all)).toEqual([])
   expect(most(all, 'ordering')).toBe(1)
   for (let i = 0; i < 12; i++) {
     const began = all.filter((run) => run.ordering === `o${i}`).map((run) => run.id)

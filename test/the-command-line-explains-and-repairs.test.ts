@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { defineTask, type EnqueueOptions } from '../packages/engine/src/index.ts'
+import { defineTask, type EnqueueOptions, fileSystemStorage } from '../packages/engine/src/index.ts'
+import { builtInTasks } from '../packages/tasks/src/index.ts'
 import { installation } from './support/command-line.ts'
 import { testDatabase, until } from './support/database.ts'
 
@@ -338,6 +339,56 @@ describe('retention', () => {
         err: expect.stringMatching(/retention.failed \(from the environment\) is "soon".*\n.*\[invalid_setting\]/),
       })
     }
+  })
+})
+
+describe('retention in force', () => {
+  test('is shown with who says so', async () => {
+    await trunkline.retention.set({ completed: '90m', tasks: { 'bill.send': { failed: false } } }, { by: 'user:anna' })
+    const { out } = await here.run(['retention'])
+    expect(out).toMatch(/^\(all\) +1h30m +30 d +30 d$/m)
+    expect(out).toMatch(/^bill\.send +as all +for ever +as all$/m)
+    expect(out).toMatch(/^stored in the database, in the place of the settings, by user:anna, .* ago$/m)
+    expect(JSON.parse((await here.run(['retention', '--json'])).out)).toMatchObject({ source: 'stored', rules: { completed: 5_400_000 } })
+    await trunkline.retention.reset()
+    expect((await here.run(['retention'])).out).toContain('nobody has set anything')
+  })
+})
+
+describe('steps', () => {
+  test('are shown with where each of them is, their lines by name; a mistake in one is told before a job is made', async () => {
+    freshQueue()
+    const tasks = builtInTasks({ connectionString: db.url, storage: fileSystemStorage(here.folder) })
+    const worker = await trunkline.work(tasks, { queues: [queue], keeper: false, pollMs: 10 })
+    const steps = (second: object) =>
+      JSON.stringify({
+        steps: [
+          { name: 'count', task: 'sql_run', payload: { sql: 'select 1' } },
+          { name: 'fail', task: 'sql_run', ...second },
+        ],
+      })
+    const { out } = await here.say(['enqueue', 'steps_run', steps({ payload: { sql: 'selec' } }), '--queue', queue])
+    const id = out.match(/\d+/)?.[0] as string
+    await trunkline
+      .job(id)
+      .result()
+      .catch(() => {})
+    const shown = await here.say(['jobs', 'steps', id])
+    expect(shown.out).toMatch(
+      /^STEP +TASK +STATE +TRIES +STARTED +TOOK\ncount +sql_run +completed +1 +.* ago +\d+ ms\nfail +sql_run +failed +1 .* syntax error/,
+    )
+    expect((await json(['jobs', 'steps', id])).data).toMatchObject([
+      { name: 'count', result: { rowCount: 1 } },
+      { error: { code: '42601' } },
+    ])
+    expect((await here.say(['jobs', 'logs', id, '--stage', 'count'])).out).toMatch(/SELECT 1/)
+    expect(await here.say(['enqueue', 'steps_run', steps({ timeoutMs: 'soon' })])).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/payload\.steps\[1\]\.timeoutMs.*\n.*\[invalid_payload\]/),
+    })
+    expect(await here.say(['jobs', 'steps', '999999999'])).toMatchObject({ code: 1, err: expect.stringContaining('[job_not_found]') })
+    await worker.stop()
   })
 })
 

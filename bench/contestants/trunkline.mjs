@@ -54,6 +54,16 @@ export const trunkline = {
           )
         }
       },
+      /** All firings of the next thirty days. */
+      async month() {
+        const from = new Date(Date.now() + 86_400_000)
+        return await queue.schedules.calendar({
+          from,
+          to: new Date(from.getTime() + 30 * 86_400_000),
+          timezone: 'Europe/Berlin',
+          limit: 5000,
+        })
+      },
       addSlow: (ms) => queue.enqueue(slow, { ms }),
       async talker() {
         const job = await queue.enqueue(chat, {})

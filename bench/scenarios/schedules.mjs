@@ -2,7 +2,7 @@ import { pause, percentile } from '../measure.mjs'
 
 /**
  * `n` schedules that fire once a minute, each in a second of its own: how late their slots become jobs, how long a look takes that
- * finds nothing due, and how many schedules fire in a second.
+ * finds nothing due, and how many schedules fire in a second. Then as many that fire once a day: the calendar of their month.
  */
 export async function schedules(scene, n, seconds) {
   await scene.contestant.schedules(n)
@@ -25,5 +25,23 @@ export async function schedules(scene, n, seconds) {
   )
   await stop()
   const late = rows.map((row) => row.late)
-  return { tick: percentile(looks, 0.99), p50: percentile(late, 0.5), p99: percentile(late, 0.99), perSecond: late.length / (seconds - 2) }
+  await scene.client.query(
+    `update trunkline.schedule s set rhythm = jsonb_build_object('cronExpression', (n % 60) || ' ' || (n % 24) || ' * * *',
+       'timezone', (array['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'])[1 + n % 4])
+     from (select id, row_number() over () n from trunkline.schedule) z where z.id = s.id`,
+  )
+  const months = []
+  for (let i = 0; i < 20; i++) {
+    const begun = performance.now()
+    await scene.contestant.month()
+    months.push(performance.now() - begun)
+  }
+  const month = percentile(months, 0.95)
+  return {
+    month,
+    tick: percentile(looks, 0.99),
+    p50: percentile(late, 0.5),
+    p99: percentile(late, 0.99),
+    perSecond: late.length / (seconds - 2),
+  }
 }

@@ -51,5 +51,18 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     chunkSizeWarningLimit: 800,
+    rolldownOptions: {
+      output: {
+        // what the first page needs comes in few files: each costs a kilobyte of headers
+        codeSplitting: {
+          groups: [
+            {
+              name: 'parts',
+              test: /console\/src\/(parts\/(act|copy|go|job-bits|state|states|table|time|toasts|words)|live\/)|icons\/Icon(Ban|Check|CircleCheck|CircleX|HeartOff|Loader)\./,
+            },
+          ],
+        },
+      },
+    },
   },
 })

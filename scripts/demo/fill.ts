@@ -125,11 +125,24 @@ async function jobs(trunkline: Trunkline): Promise<void> {
   await trunkline.pause('media', { reason: 'the storage is being moved', for: 2 * hour, by: 'user:anna@example.com' })
 }
 
+/** What queues are held to: one of them is beyond it. */
+async function bounds(trunkline: Trunkline): Promise<void> {
+  await trunkline.setLimits('mail', { rate: { limit: 600, per: '1m', burst: 20 } })
+  await trunkline.setLimits('etl', { concurrency: 3 })
+  await trunkline.setThresholds('mail', {
+    waiting: { warning: 1000, critical: 5000 },
+    oldestMs: { warning: 300_000, critical: 1_800_000 },
+    failurePercent: { warning: 30, critical: 60 },
+  })
+  await trunkline.setThresholds('letters', { waiting: { warning: 10, critical: 100 } })
+}
+
 /** Fills an installation with a day of a shop. */
 export async function fill(trunkline: Trunkline): Promise<void> {
   await plan(trunkline)
   await flows(trunkline)
   await jobs(trunkline)
+  await bounds(trunkline)
 }
 
 /** Work that comes in from now on, a few jobs every second; ends with `signal`. */

@@ -45,7 +45,7 @@ const importUsers = defineTask('crm.import_users', {
 const sendMail = defineTask('mail.send', {
   description: 'Sends one mail',
   queue: 'mail',
-  retry: { attempts: 4, backoff: { curve: 'fixed', base: '20s' } },
+  retry: { attempts: 4, backoff: { curve: 'fixed', delay: '20s' } },
   input: z.object({
     to: z.email(),
     template: z.enum(['welcome', 'invoice', 'reminder']),
@@ -62,7 +62,7 @@ const sendMail = defineTask('mail.send', {
 const renderInvoice = defineTask('billing.render_invoice', {
   description: 'Renders an invoice as PDF',
   queue: 'billing',
-  retry: { attempts: 2, backoff: { curve: 'fixed', base: '1s' } },
+  retry: { attempts: 2, backoff: { curve: 'fixed', delay: '1s' } },
   input: z.object({ customer: z.object({ id: z.number().int() }), month: z.string().regex(/^\d{4}-\d{2}$/) }),
   async run({ input, log }) {
     log.setTotal(3, 'pages')

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { type ChaosEvent, type ChaosJob, check, type Witnesses } from './checker.ts'
+import { check } from './checker.ts'
 import { parseEffects } from './effects.ts'
 import { parseHistory } from './history.ts'
+import type { ChaosEvent, ChaosJob, ChaosSchedule, Witnesses } from './witnesses.ts'
 
 /** One event of the database; the numbers follow the order of the calls, a second apart. */
 type Told = Partial<ChaosEvent> & Pick<ChaosEvent, 'kind'>
@@ -36,6 +37,9 @@ const quick = (over: Partial<ChaosJob> = {}): ChaosJob => ({
   tries: [],
   places: [],
   effects: 0,
+  queue: 'chaos',
+  gateKeys: null,
+  slot: null,
   ...over,
 })
 
@@ -80,6 +84,11 @@ function witnesses(over: Partial<Omit<Witnesses, 'events'>> & { events?: readonl
     left: [],
     deaths: [],
     staleMs: 2000,
+    schedules: [],
+    slots: [],
+    edges: [],
+    limits: [],
+    clockMs: 0,
     ...rest,
     events: eventsOf(events),
   }
@@ -120,6 +129,14 @@ test('I1: two jobs of a unique key are never unfinished at the same time', () =>
   const both = parseEffects(`${effects}${effects.replaceAll(' 1 70 ', ' 2 71 ')}`, 'w7')
   expect(broken(witnesses({ jobs, calls, effects: both, events: [...life, ...second] }))).toEqual([])
   expect(broken(witnesses({ jobs, calls, effects: both, events: [...life.slice(0, 4), ...second, ...life.slice(4)] }))).toEqual(['I1'])
+  // the first one, cancelled before the second was made, is retried: behind the end of that, or before it
+  const cancelled: Told = { kind: 'ended', ids: [1], attempts: [0], codes: [4], words: [''], tx: 'cancel' }
+  const again: Told[] = [{ kind: 'reopened', ids: [1] }, ...life.slice(2)]
+  const before: Told[] = [...life.slice(0, 2), cancelled]
+  expect(broken(witnesses({ jobs, calls, effects: both, events: [...before, ...second, ...again] }))).toEqual([])
+  expect(
+    broken(witnesses({ jobs, calls, effects: both, events: [...before, ...second.slice(0, 4), ...again, ...second.slice(4)] })),
+  ).toEqual(['I1'])
 })
 
 test('I2: after the drain every job has ended and is nowhere else', () => {
@@ -218,6 +235,92 @@ test('I7: what has ended is not claimed, unless it was opened again', () => {
   const claimed: Told = { kind: 'claimed', lease: 90, worker: 7, ids: [1], attempts: [0] }
   const released: Told = { kind: 'released', lease: 90, worker: 7, ids: [1] }
   expect(broken(witnesses({ events: [...life, claimed, released] }))).toEqual(['I7'])
+})
+
+test('I1: a call makes all of its jobs or none', () => {
+  const two = '{"asked":["1.0","1.1"],"task":"quick"}\n'
+  expect(broken(witnesses({ calls: parseHistory(two) }))).toEqual(['I1'])
+  expect(broken(witnesses({ calls: parseHistory(two), jobs: [], events: [], effects: [] }))).toEqual([])
+})
+
+/** Jobs 1 and 2, one after the other; the clock of the effect log is the one of the database here. */
+function two(over: Partial<ChaosJob>, [firstFrom, firstTo, secondFrom, secondTo]: readonly [number, number, number, number], first = 'ok') {
+  const asked = (i: number, answer: string) => `{"asked":["${i}.0"],"task":"limited"}\n{"${answer}":["${i}.0"],"ids":["${i}"]}\n`
+  const lines = (job: number, lease: number, from: number, to: number) => `S ${job} ${lease} 1 ${from}\nE ${job} ${lease} 1 ${to}\n`
+  const released = (id: number, lease: number, at: number): Told => ({ kind: 'released', lease, worker: 7, ids: [id], tx: `end ${id}`, at })
+  const ended = (id: number): Told => ({ kind: 'ended', ids: [id], attempts: [0], codes: [2], words: ['7'], tx: `end ${id}` })
+  return witnesses({
+    calls: parseHistory(asked(1, first) + asked(2, 'ok')),
+    jobs: [quick({ task: 'chaos.limited', queue: 'l', ...over }), quick({ id: 2, key: '2.0', task: 'chaos.limited', queue: 'l', ...over })],
+    effects: parseEffects(lines(1, 70, firstFrom, firstTo) + lines(2, 71, secondFrom, secondTo), 'w7'),
+    events: [
+      { kind: 'added', ids: [1, 2] },
+      { kind: 'claimed', lease: 70, worker: 7, ids: [1], attempts: [0] },
+      { kind: 'claimed', lease: 71, worker: 7, ids: [2], attempts: [0] },
+      ...[released(1, 70, 5000), ended(1), released(2, 71, 9000), ended(2)],
+    ],
+    limits: [{ queue: 'l', concurrency: 2, perKey: 1 }],
+  })
+}
+
+test('I8: no more run at once than a key or a queue allows', () => {
+  const ofKey = { gateKeys: [null, 'k', null] }
+  expect(broken(two(ofKey, [1000, 2000, 2000, 3000]))).toEqual([])
+  expect(broken(two(ofKey, [1000, 2000, 1999, 3000]))).toEqual(['I8'])
+  // taken from a frozen worker at 5000, it may run on beside the next
+  expect(broken(two(ofKey, [1000, 8000, 5001, 6000]))).toEqual([])
+  expect(broken(two({ gateKeys: null }, [1000, 2000, 1500, 3000]))).toEqual([])
+  const one = { ...two({ gateKeys: null }, [1000, 2000, 1500, 3000]), limits: [{ queue: 'l', concurrency: 1, perKey: 1 }] }
+  expect(broken(one)).toEqual(['I8'])
+  expect(broken({ ...one, limits: [{ queue: 'other', concurrency: 1, perKey: 1 }] })).toEqual([])
+})
+
+test('I8: jobs of an ordering key run in the order in which they were accepted, one by one', () => {
+  const ordered = { gateKeys: ['k', null, null] }
+  expect(broken(two(ordered, [1000, 2000, 2000, 3000]))).toEqual([])
+  expect(broken(two(ordered, [3000, 4000, 1000, 2000]))).toEqual(['I8'])
+  expect(broken(two(ordered, [1000, 2000, 1500, 3000]))).toEqual(['I8'])
+  // whoever got no answer does not know when it was accepted
+  expect(broken(two(ordered, [3000, 4000, 1000, 2000], 'inDoubt'))).toEqual([])
+})
+
+test('I9: the slots are those of the rule, each once, each with one job', () => {
+  const even: ChaosSchedule = { id: 's', name: 'even', startsAt: 10_000, endsAt: 13_999, fits: (at) => (at / 1000) % 2 === 0 }
+  const fired = (...times: number[]) => times.map((at) => ({ schedule: 's', at, state: 'fired' }))
+  const jobs = (...times: number[]) =>
+    times.map((at, i) =>
+      quick({ id: i + 1, key: 'slot', task: 'chaos.tick', slot: { schedule: 's', at }, outcome: null, places: ['ready'] }),
+    )
+  const of = (slots: ReturnType<typeof fired>, made: ChaosJob[]) =>
+    broken(witnesses({ schedules: [even], slots, jobs: made, calls: [], events: [], effects: [] })).filter((i) => i !== 'I2')
+  expect(of(fired(10_000, 12_000), jobs(10_000, 12_000))).toEqual([])
+  expect(of(fired(10_000), jobs(10_000))).toEqual(['I9'])
+  expect(of(fired(10_000, 12_000, 12_000), jobs(10_000, 12_000))).toEqual(['I9'])
+  expect(of(fired(10_000, 12_000), jobs(10_000, 12_000, 12_000))).toEqual(['I9'])
+  expect(of(fired(10_000, 12_000), jobs(10_000))).toEqual(['I9'])
+  expect(of(fired(10_000, 11_000, 12_000), jobs(10_000, 11_000, 12_000))).toEqual(['I9'])
+  expect(of([...fired(10_000), { schedule: 's', at: 12_000, state: 'skipped' }], jobs(10_000, 12_000))).toEqual(['I9'])
+})
+
+test('I15: no job is given out before those that it depends on have ended, and it ends as they say', () => {
+  const done = two({ gateKeys: null }, [1000, 2000, 2500, 3000])
+  const edge = { parent: 1, child: 2, onFailure: 'cancel' as const }
+  const late = [
+    ...done.events.filter((e) => e.lease !== 71 && !e.ids.includes(2)),
+    ...done.events.filter((e) => e.lease === 71 || e.no === 7),
+  ]
+  const inOrder = { ...done, edges: [edge], events: late.map((event, i) => ({ ...event, no: i + 1 })) }
+  expect(broken(inOrder)).toEqual([])
+  expect(broken({ ...done, edges: [edge] })).toEqual(['I15'])
+  const failed = { status: 3, attempt: 0, worker: 7, code: 'x', reason: 'fatal' }
+  const [parent, child] = inOrder.jobs as [ChaosJob, ChaosJob]
+  const ends = (of: typeof inOrder, job: number, code: number) =>
+    of.events.map((e) => (e.kind === 'ended' && e.ids[0] === job ? { ...e, codes: [code] } : e))
+  const bad = { ...inOrder, jobs: [{ ...parent, task: 'chaos.bad', outcome: failed }, child], events: ends(inOrder, 1, 3) }
+  expect(broken(bad)).toEqual(['I15'])
+  expect(broken({ ...bad, edges: [{ ...edge, onFailure: 'run' }] })).toEqual([])
+  const cancelled = { ...child, outcome: { ...failed, status: 4 } }
+  expect(broken({ ...inOrder, jobs: [parent, cancelled], events: ends(inOrder, 2, 4) })).toEqual(['I15'])
 })
 
 test('I12: connections, rows and processes that should have gone', () => {

@@ -1,73 +1,10 @@
+import { checkFlows } from './check-flows.ts'
+import { checkLimits } from './check-limits.ts'
+import { checkSlots } from './check-slots.ts'
 import type { Effect } from './effects.ts'
-import type { Call } from './history.ts'
+import { type ChaosEvent, type ChaosJob, type Found, named, push, slackMs, status, type Violation, type Witnesses } from './witnesses.ts'
 
-/** One change of place as the database saw it; see witness.sql. */
-export interface ChaosEvent {
-  no: number
-  /** ms of the database's clock. */
-  at: number
-  /** Start of its transaction, of the same clock. */
-  begun: number
-  tx: string
-  kind: 'added' | 'claimed' | 'released' | 'ended' | 'reopened' | 'tried' | 'alive' | 'leaving' | 'gone' | 'said' | 'emptied'
-  lease: number | null
-  worker: number | null
-  ids: number[]
-  attempts: number[]
-  codes: number[]
-  beat: number | null
-  words: string[]
-}
-
-/** A job as the database has it at the end. */
-export interface ChaosJob {
-  id: number
-  /** The producer's key, in its payload. */
-  key: string
-  task: string
-  uniqueKey: string | null
-  maxAttempts: number
-  /** How it ended: status, attempt number, reason; null = it has not. */
-  outcome: { status: number; attempt: number; worker: number | null; code: string | null; reason: string | null } | null
-  /** Its earlier tries. */
-  tries: { attempt: number; kind: number }[]
-  /** Where it is besides: ready, scheduled, lease, debounce. */
-  places: string[]
-  /** Rows that handlers have written of it, each in the transaction that completed the job. */
-  effects: number
-}
-
-/** What the three witnesses say. */
-export interface Witnesses {
-  calls: readonly Call[]
-  effects: readonly Effect[]
-  jobs: readonly ChaosJob[]
-  events: readonly ChaosEvent[]
-  /** Counters that differ from the history, as `reconcile` found them. */
-  counters: readonly { task: string; state: string; counted: number; there: number }[]
-  /** Jobs made, by the counters. */
-  countedAdded: number
-  /** What is left on the server when everybody has gone: sentences. */
-  left: readonly string[]
-  /** Processes that ended although nobody and no handler ended them: sentences. */
-  deaths: readonly string[]
-  staleMs: number
-}
-
-/** A broken promise, and who says so. */
-export interface Violation {
-  invariant: string
-  sentence: string
-  job?: number
-}
-
-/** Times come in whole milliseconds. */
-const slackMs = 2
-
-const status = { completed: 2, failed: 3, cancelled: 4 } as const
 const crashed = 2
-
-type Found = (invariant: string, sentence: string, job?: number) => void
 
 /** Compares the three witnesses. @returns what does not fit; empty = no promise was broken */
 export function check(witnesses: Witnesses): Violation[] {
@@ -75,6 +12,7 @@ export function check(witnesses: Witnesses): Violation[] {
   const found: Found = (invariant, sentence, job) => violations.push({ invariant, sentence, ...(job === undefined ? {} : { job }) })
   const facts = gather(witnesses)
   checkCalls(witnesses, facts, found)
+  checkWholeCalls(witnesses, found)
   for (const job of witnesses.jobs) {
     checkEnd(job, facts, found)
     checkAttempts(job, facts, found)
@@ -83,6 +21,9 @@ export function check(witnesses: Witnesses): Violation[] {
   }
   checkRecoveries(witnesses, found)
   checkUniqueKeys(witnesses, facts, found)
+  checkLimits(witnesses, found)
+  checkSlots(witnesses, found)
+  checkFlows(witnesses, found)
   checkRest(witnesses, found)
   return violations
 }
@@ -115,14 +56,6 @@ interface Facts {
   origin: Map<string, number>
   /** Transactions in which somebody emptied the table. */
   emptied: Set<string>
-}
-
-const named = (job: number, lease: number) => `${job} ${lease}`
-
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key)
-  if (list) list.push(value)
-  else map.set(key, [value])
 }
 
 function gather({ events, effects }: Witnesses): Facts {
@@ -187,7 +120,18 @@ function checkCalls({ calls, jobs }: Witnesses, _facts: Facts, found: Found): vo
     if (outcome === 'fail' && there.length > 0) found('I1', `call ${key} failed for certain, and its job is there`, there[0]?.id)
   }
   const asked = new Set(calls.map((c) => c.key))
-  for (const job of jobs) if (!asked.has(job.key)) found('I1', `nobody asked for job ${job.id} (key ${job.key})`, job.id)
+  for (const job of jobs) if (!job.slot && !asked.has(job.key)) found('I1', `nobody asked for job ${job.id} (key ${job.key})`, job.id)
+}
+
+/** A call makes all of its jobs or none. */
+function checkWholeCalls({ calls, jobs }: Witnesses, found: Found): void {
+  const there = new Set(jobs.map((job) => job.key))
+  const byCall = new Map<string, string[]>()
+  for (const { key } of calls) push(byCall, key.split('.')[0] as string, key)
+  for (const [call, keys] of byCall) {
+    const n = keys.filter((key) => there.has(key)).length
+    if (n > 0 && n < keys.length) found('I1', `call ${call} made ${n} of its ${keys.length} jobs`)
+  }
 }
 
 // -- I2, I3, I4: one end ------------------------------------------------------------------------------------------------------------
@@ -243,8 +187,8 @@ function checkCompleter({ id, task, outcome }: ChaosJob, ended: ChaosEvent, fact
 }
 
 /** Tasks that do what they should may end in one way only, whatever happens around them. */
-const mustComplete = new Set(['quick', 'slow', 'steps', 'flaky', 'leak', 'newer'])
-const mustFail = new Set(['odd', 'block', 'stuck', 'crash'])
+const mustComplete = new Set(['quick', 'slow', 'steps', 'flaky', 'leak', 'newer', 'limited', 'keyed', 'node', 'tick'])
+const mustFail = new Set(['odd', 'block', 'stuck', 'crash', 'bad'])
 
 function checkExpected({ id, task, outcome }: ChaosJob, found: Found): void {
   if (!outcome || outcome.status === status.cancelled) return
@@ -363,21 +307,39 @@ function checkRecoveries({ events, staleMs }: Witnesses, found: Found): void {
 }
 
 // -- I1 for unique keys ------------------------------------------------------------------------------------------------------------
+interface Span {
+  id: number
+  from: number
+  to: number
+}
+
+/** When a job was unfinished, by numbers of events: from its making, or its retry, to each of its ends. */
+function unfinishedSpans(id: number, steps: readonly Step[]): Span[] {
+  const spans: Span[] = []
+  let from: number | null = steps.some((s) => s.event.kind === 'added') ? null : 0
+  for (const { event } of steps) {
+    if (event.kind === 'added' || event.kind === 'reopened') from ??= event.no
+    else if (event.kind === 'ended' && from !== null) {
+      spans.push({ id, from, to: event.no })
+      from = null
+    }
+  }
+  if (from !== null) spans.push({ id, from, to: Number.POSITIVE_INFINITY })
+  return spans
+}
+
 function checkUniqueKeys({ jobs }: Witnesses, facts: Facts, found: Found): void {
   const byKey = new Map<string, ChaosJob[]>()
   for (const job of jobs) if (job.uniqueKey) push(byKey, job.uniqueKey, job)
   for (const [key, holders] of byKey) {
-    const spans = holders
-      .map(({ id }) => {
-        const steps = facts.steps.get(id) ?? []
-        const from = steps.find((s) => s.event.kind === 'added')?.event.no ?? 0
-        return { id, from, to: steps.findLast((s) => s.event.kind === 'ended')?.event.no ?? Number.POSITIVE_INFINITY }
-      })
-      .sort((a, b) => a.from - b.from)
-    for (const [i, span] of spans.entries()) {
-      const next = spans[i + 1]
-      if (next && next.from < span.to)
-        found('I1', `jobs ${span.id} and ${next.id} of the unique key ${key} were unfinished at the same time`, next.id)
+    const spans = holders.flatMap(({ id }) => unfinishedSpans(id, facts.steps.get(id) ?? [])).sort((a, b) => a.from - b.from)
+    let longest: Span | undefined
+    for (const span of spans) {
+      if (longest && span.from < longest.to && span.id !== longest.id) {
+        const shown = [longest, span].map(({ id, from, to }) => `${id} (events ${from} to ${to})`).join(' and ')
+        found('I1', `jobs ${shown} of the unique key ${key} were unfinished at the same time`, span.id)
+      }
+      if (!longest || span.to > longest.to) longest = span
     }
   }
 }

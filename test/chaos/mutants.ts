@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { check, type Violation } from './checker.ts'
+import { check } from './checker.ts'
 import { type Cluster, makeCluster } from './cluster.ts'
 import type { Fault } from './fault.ts'
 import { networkFaults } from './faults/network.ts'
@@ -9,6 +9,7 @@ import { injectFault } from './nemesis.ts'
 import { createRandom } from './random.ts'
 import { openScene, type SceneOptions, staleMs } from './scene.ts'
 import { copySources, type Edit } from './source-copy.ts'
+import type { Violation } from './witnesses.ts'
 
 /** The engine, broken in one place, and what brings it to light. */
 interface Mutant {
@@ -18,11 +19,13 @@ interface Mutant {
   faults: Fault[]
   /** Invariants of which at least one has to be found broken. */
   breaks: string[]
-  /** Default: 50 jobs a second. */
-  load?: Partial<Pick<SceneOptions, 'perSecond' | 'lanes'>>
+  /** Default: 50 jobs a second, without schedules, flows and limits. */
+  load?: Partial<Pick<SceneOptions, 'perSecond' | 'lanes' | 'scheduledFor'>>
 }
 
 const jobs = 'packages/engine/src/jobs'
+const schedules = 'packages/engine/src/schedules'
+const migrations = 'packages/engine/migrations'
 const numbered = (n: number) => Array.from({ length: n }, (_, i) => ({ n: i }))
 
 function known(id: string, of: readonly Fault[]): Fault {
@@ -132,6 +135,19 @@ const skewed: Fault = {
   },
 }
 
+/** Many jobs of few keys of limits, so that claims open the same gates at the same time. */
+const rushOfKeys: Fault = {
+  id: 'none',
+  name: 'many jobs of few keys',
+  async inject(scene) {
+    for (let i = 0; i < 3; i++) {
+      scene.make('keyed', numbered(150), { concurrencyKey: `hot ${i % 2}` })
+      await pause(1500)
+    }
+    return '450 jobs of 2 keys'
+  },
+}
+
 const calm: Fault = {
   id: 'none',
   name: 'nothing goes wrong',
@@ -219,7 +235,8 @@ export const mutants: readonly Mutant[] = [
         to: 'dl as materialized (select * from trunkline.lease where id = any(array(select id from ll))),\n  dx as (delete from trunkline.lease where id = any(array(select id from ll)))',
       },
     ],
-    faults: [frozenWithSlowJobs(2050), frozenWithSlowJobs(2100)],
+    // which of them wakes within the look of the keeper is a matter of chance
+    faults: [frozenWithSlowJobs(2050), frozenWithSlowJobs(2300), frozenWithSlowJobs(2100), frozenWithSlowJobs(2500)],
     breaks: ['I3', 'I5', 'I7'],
   },
   {
@@ -296,6 +313,54 @@ export const mutants: readonly Mutant[] = [
     faults: [calm],
     breaks: ['I14'],
   },
+  {
+    name: 'slot without uniqueness',
+    edits: [
+      {
+        file: `${migrations}/0400_schedules.sql`,
+        from: '  by_whom text,\n  primary key (schedule_id, slot_at, manual)\n',
+        to: '  by_whom text\n',
+      },
+      {
+        file: `${schedules}/record-slots.sql`,
+        from: `on conflict (schedule_id, slot_at, manual) do update set state = excluded.state, reason = excluded.reason, fired_at = now(), by_whom = excluded.by_whom
+  where l.state = any($7::text[])`,
+        to: 'where $7::text[] is not null',
+      },
+      // schedulers give way to each other: without that one sees what the key is for
+      { file: `${schedules}/due.sql`, from: ' for update skip locked', to: '' },
+    ],
+    faults: [calm],
+    breaks: ['I9'],
+    load: { scheduledFor: 6 },
+  },
+  {
+    name: 'gate without lock',
+    edits: [
+      {
+        file: `${migrations}/0460_limits.sql`,
+        from: '  perform from trunkline.gate t where t.id = any(g) order by t.id for update;\n',
+        to: '',
+      },
+      { file: `${migrations}/0460_limits.sql`, from: '  return n + admitted;', to: '  perform pg_sleep(0.02);\n  return n + admitted;' },
+    ],
+    faults: [rushOfKeys],
+    breaks: ['I8'],
+    load: { scheduledFor: 6 },
+  },
+  {
+    name: 'a child is freed before its parents have ended',
+    edits: [
+      {
+        file: `${migrations}/0530_settle_in_bulk.sql`,
+        from: 'set parents_left = b.parents_left - k.n from k',
+        to: 'set parents_left = b.parents_left - k.n - 1 from k',
+      },
+    ],
+    faults: [calm, calm],
+    breaks: ['I15'],
+    load: { scheduledFor: 6 },
+  },
 ]
 
 const drainMs = 6000
@@ -343,7 +408,7 @@ export async function runMutants(
   let survived = 0
   try {
     const faults = [...new Set(meant.flatMap((m) => m.faults))]
-    const control = await found(cluster, seed, { edits: [], faults }, 30_000)
+    const control = await found(cluster, seed, { edits: [], faults, load: { scheduledFor: 6 } }, 30_000)
     say(`the engine as it is: ${control.length === 0 ? '0 violations' : `${summary(control)}: ${control[0]?.sentence}`}`)
     if (control.length > 0) survived++
     for (const mutant of meant) {

@@ -1,3 +1,5 @@
+import type { EnqueueManyOptions } from '../../packages/engine/src/index.ts'
+
 /** What a fault can have a worker process do to itself. */
 export type Order =
   /** Send itself a signal at a named point. */
@@ -14,6 +16,6 @@ export type ProducerOrder =
   /** No more jobs; what is in doubt under a key is asked for again. */
   | { do: 'stop' }
   /** Makes these jobs at once. */
-  | { do: 'make'; task: string; payloads: object[] }
+  | { do: 'make'; task: string; payloads: object[]; options?: EnqueueManyOptions }
   /** Jobs a second, about. */
   | { do: 'pace'; perSecond: number }

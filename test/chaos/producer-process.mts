@@ -2,11 +2,12 @@
 import { appendFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
-import { defineTask, Trunkline } from '../../packages/engine/src/index.ts'
+import { defineTask, type EnqueueManyOptions, Trunkline } from '../../packages/engine/src/index.ts'
+import { flowLane, keysQueue, limitedLane, limitedQueue, type Making } from './more-work.ts'
 import type { ProducerOrder } from './orders.ts'
 import { createRandom } from './random.ts'
 
-const { DATABASE_URL = '', HISTORY = '', SEED = '1', PER_SECOND = '50', BEGUN_AT = '0', LANES = '3' } = process.env
+const { DATABASE_URL = '', HISTORY = '', SEED = '1', PER_SECOND = '50', BEGUN_AT = '0', LANES = '3', WHOLE = '' } = process.env
 const lanes = Number(LANES)
 let perSecond = Number(PER_SECOND)
 let stopping = false
@@ -48,7 +49,16 @@ const once = ['block', 'stuck', 'deaf'].map(
       }),
     ] as const,
 )
-const tasks = new Map([...named, ...once, ['odd', stub('odd', 2)] as const])
+const ofQueue = (name: string, queue: string) => [name, defineTask(`chaos.${name}`, { queue, retry, run: () => {} })] as const
+const tasks = new Map([
+  ...named,
+  ...once,
+  ['odd', stub('odd', 2)] as const,
+  ofQueue('limited', limitedQueue),
+  ofQueue('keyed', keysQueue),
+  ['node', stub('node')] as const,
+  ['bad', stub('bad', 1)] as const,
+])
 const task = (name: string) => tasks.get(name) ?? stub(name)
 
 const kinds = ['quick', 'slow', 'steps', 'flaky', 'own', 'odd', 'returns'] as const
@@ -177,13 +187,14 @@ async function lane(): Promise<void> {
   }
 }
 
-async function make(name: string, bodies: object[]): Promise<void> {
+async function make(name: string, bodies: object[], more: EnqueueManyOptions = {}): Promise<void> {
   const keys = keysOf(bodies.length)
   asked(keys, name)
   try {
     const jobs = await trunkline.enqueueMany(
       task(name),
       bodies.map((body, i) => ({ ...body, k: keys[i] })),
+      more,
     )
     ok(
       keys,
@@ -211,13 +222,25 @@ function beside(work: Promise<void>): void {
 }
 process.on('message', (order: ProducerOrder) => {
   if (order.do === 'pace') perSecond = order.perSecond
-  else if (order.do === 'make') beside(make(order.task, order.payloads))
+  else if (order.do === 'make') beside(make(order.task, order.payloads, order.options))
   else stopping = true
 })
 process.on('disconnect', () => process.exit(73))
 process.send?.({ ready: true })
 
-await Promise.all(Array.from({ length: lanes }, lane))
+const making: Making = {
+  trunkline,
+  task,
+  keysOf,
+  asked,
+  ok,
+  inDoubt: (keys, error) => inDoubt(keys, codeOf(error)),
+  isStopping: () => stopping,
+}
+const more = WHOLE ? [limitedLane, flowLane] : []
+// streams of their own: what the other lanes draw is as without them
+const besides = more.map((work) => work(making, createRandom(Number(SEED), `${work.name} ${BEGUN_AT}`)))
+await Promise.all([...Array.from({ length: lanes }, lane), ...besides])
 await Promise.all([...extra])
 await late()
 await trunkline.close()

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { mutants } from './mutants.ts'
@@ -19,6 +21,13 @@ test.each(mutants)('the mutant "$name" still fits the sources', ({ edits, faults
   expect(applyEdits(edits).size).toBeGreaterThan(0)
   expect(faults.length).toBeGreaterThan(0)
   expect(breaks.length).toBeGreaterThan(0)
+  // a function that a later migration replaces is broken there, or not at all
+  const migrations = edits.filter(({ file }) => file.includes('/migrations/'))
+  for (const { file, from } of migrations) {
+    const folder = join(root, dirname(file))
+    const later = readdirSync(folder).filter((name) => /^\d/.test(name) && name > basename(file))
+    for (const name of later) expect(readFileSync(join(folder, name), 'utf8').includes(from), `${from} in ${name}`).toBe(false)
+  }
 })
 
 test('a seed decides everything that is drawn, and each name has a stream of its own', () => {

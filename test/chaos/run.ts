@@ -2,13 +2,14 @@
 // 1: one was, or a mutant survived, 2: it was not asked for properly.
 import { parseArgs } from 'node:util'
 import { didYouMean } from '../../packages/contract/src/index.ts'
-import { type ChaosEvent, check, type Violation, type Witnesses } from './checker.ts'
+import { check } from './checker.ts'
 import { makeCluster } from './cluster.ts'
 import type { Fault, NotRun } from './fault.ts'
 import { mutants, runMutants } from './mutants.ts'
 import { allFaults, type Injected, recoveredWithinMs, runNemesis } from './nemesis.ts'
 import { createRandom } from './random.ts'
 import { openScene, type Scene } from './scene.ts'
+import type { ChaosEvent, Violation, Witnesses } from './witnesses.ts'
 
 const usage = `usage: npm run chaos -- [--seed S] [--fault F01,F03] [--seconds N] [--mutants [--only TEXT]]
   --seed S       whole number that decides faults, victims and jobs (default: drawn, and printed)
@@ -114,7 +115,7 @@ function divide(faults: readonly Fault[], scene: Scene): { able: Fault[]; notRun
   return { able, notRun }
 }
 
-function figures(injected: readonly Injected[], { jobs, events, effects, calls }: Witnesses): string[] {
+function figures(injected: readonly Injected[], { jobs, events, effects, calls, slots, schedules, edges }: Witnesses): string[] {
   const count = (kind: ChaosEvent['kind'], of: (event: ChaosEvent, at: number) => boolean = () => true) =>
     events.filter((e) => e.kind === kind).reduce((sum, e) => sum + e.ids.filter((_, at) => of(e, at)).length, 0)
   const stalls = injected.map((i) => i.stall ?? recoveredWithinMs)
@@ -125,6 +126,7 @@ function figures(injected: readonly Injected[], { jobs, events, effects, calls }
     `${injected.length} faults of ${new Set(injected.map((i) => i.fault.id)).size} kinds`,
     `${calls.length} jobs asked for: ${calls.filter((c) => c.outcome === 'ok').length} ok, ${calls.filter((c) => c.outcome === 'fail').length} failed, ${calls.filter((c) => c.outcome === 'info').length} in doubt`,
     `${jobs.length} jobs there: ${ended.join(', ')}`,
+    `${slots.length} slots of ${schedules.length} schedules, ${edges.length} dependencies, ${jobs.filter((j) => j.gateKeys).length} jobs with keys of limits`,
     `${effects.filter((e) => e.what === 'S').length} attempts begun; ${count('tried', (e, at) => e.codes[at] === 1)} failed, ${count('tried', (e, at) => e.codes[at] === 2)} crashed, ${effects.filter((e) => e.what === 'R').length} told that their lease was lost`,
     `${events.filter((e) => e.kind === 'gone' && e.words[0] === 'lost').length} workers recovered from, ${events.filter((e) => e.kind === 'gone' && e.words[0] === 'stopped').length} stopped by themselves`,
     `longest stall after a heal: ${Math.max(0, ...stalls)} ms${worst ? ` (${worst.fault.id})` : ''}`,
@@ -177,7 +179,7 @@ async function runChaos({ seed, seconds, faults }: Asked): Promise<number> {
   }
   onInterrupt(stop)
   try {
-    scene = await openScene({ cluster, random, seed })
+    scene = await openScene({ cluster, random, seed, scheduledFor: seconds })
     const split = divide(faults, scene)
     notRun.push(...split.notRun)
     await scene.allReady(30_000)

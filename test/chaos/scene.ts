@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Trunkline } from '../../packages/engine/src/index.ts'
-import { migrate, openDatabase } from '../../packages/engine/src/postgres/index.ts'
-import type { Violation, Witnesses } from './checker.ts'
+import { type EnqueueManyOptions, Trunkline } from '../../packages/engine/src/index.ts'
 import type { Cluster } from './cluster.ts'
 import { readEffects } from './effects.ts'
 import { readHistory } from './history.ts'
 import type { Order, ProducerOrder } from './orders.ts'
+import { prepareSchema, startSchedules } from './prepare.ts'
 import { type FaultyProxy, startProxy } from './proxy.ts'
 import type { Random } from './random.ts'
+import { readDatabase } from './read-database.ts'
+import type { ChaosLimits, ChaosSchedule, Violation, Witnesses } from './witnesses.ts'
 
 /** Heartbeat 500 ms; see worker-process.mts. */
 export const staleMs = 2000
@@ -53,7 +54,7 @@ export interface Scene {
   /** kill -9 of the producer; another one goes on. */
   killProducer(): void
   /** Has the producer make jobs of a task. */
-  make(task: string, payloads: object[]): void
+  make(task: string, payloads: object[], options?: EnqueueManyOptions): void
   /** The way in past the proxy, for what an administrator would do. */
   readonly admin: Trunkline
   /** Statements on the database itself. */
@@ -77,6 +78,11 @@ export interface SceneOptions {
   perSecond?: number
   /** Callers at once. Default 3. */
   lanes?: number
+  /**
+   * Seconds for which schedules fire. With it there are also flows, and jobs of a queue with limits; the other work is the same.
+   * Default: none of these.
+   */
+  scheduledFor?: number
   /** The source tree from which processes are started. Default: this one. */
   root?: string
   /** Environment of all worker processes. */
@@ -97,19 +103,20 @@ function startChild(root: string, file: string, env: Record<string, string>): Ch
 
 /** Makes a database and starts everything on it. */
 export async function openScene(options: SceneOptions): Promise<Scene> {
-  const { cluster, random, seed, root = here, workers: count = 3, perSecond = 50, lanes = 3 } = options
+  const { cluster, random, seed, root = here, workers: count = 3, perSecond = 50, lanes = 3, scheduledFor } = options
   const folder = mkdtempSync(join(tmpdir(), 'trunkline-witness-'))
   const effects = join(folder, 'effects')
   mkdirSync(effects)
   const history = join(folder, 'history.jsonl')
   const database = `chaos_${++scenes}`
   await cluster.ask(`create database ${database}`)
-  const opened = openDatabase({ connectionString: cluster.url(database) })
-  await migrate(opened)
-  await opened.close()
+  await prepareSchema(root, cluster.url(database))
   const ask = (sql: string | string[], values?: unknown[]) => cluster.ask(sql, database, values)
   await ask(readFileSync(new URL('./witness.sql', import.meta.url), 'utf8'))
   const admin = await Trunkline.connect({ connectionString: cluster.url(database), applicationName: 'admin' })
+  const whole: { limits: ChaosLimits[]; schedules: ChaosSchedule[] } =
+    scheduledFor === undefined ? { limits: [], schedules: [] } : await startSchedules(admin, scheduledFor)
+  const wholeEnv = scheduledFor === undefined ? {} : { WHOLE: '1' }
   const proxy = await startProxy(cluster.url(database))
   const url = proxy.through(cluster.url(database))
   const deaths: string[] = []
@@ -165,7 +172,14 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
         if (place.child || !place.open || closing) return
         started++
         ready = false
-        const env = { DATABASE_URL: place.settings.url ?? url, EFFECTS: effects, WORKER: name, ...options.env, ...place.settings.env }
+        const env = {
+          DATABASE_URL: place.settings.url ?? url,
+          EFFECTS: effects,
+          WORKER: name,
+          ...wholeEnv,
+          ...options.env,
+          ...place.settings.env,
+        }
         const child = startChild(root, 'worker-process.mts', env)
         place.child = child
         let words = ''
@@ -234,6 +248,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
       PER_SECOND: String(perSecond),
       LANES: String(lanes),
       BEGUN_AT: String(begunAt),
+      ...wholeEnv,
     }
     producing = false
     const child = startChild(root, 'producer-process.mts', env)
@@ -258,7 +273,8 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
 
   const open = () =>
     ask(`select (select count(*) from trunkline.ready) + (select count(*) from trunkline.scheduled) + (select count(*) from trunkline.lease)
-      + (select count(*) from trunkline.debounce) + greatest(0, (select count(*) from trunkline.worker) - ${all().length}) n`).then(
+      + (select count(*) from trunkline.debounce) + (select count(*) from trunkline.blocked) + (select count(*) from trunkline.held)
+      + (select count(*) from trunkline.schedule where next_slot is not null) + greatest(0, (select count(*) from trunkline.worker) - ${all().length}) n`).then(
       ([row]) => Number(row.n),
       () => -1,
     )
@@ -333,7 +349,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     killProducer: () => {
       producer?.kill('SIGKILL')
     },
-    make: (task, payloads) => tell({ do: 'make', task, payloads }),
+    make: (task, payloads, given) => tell({ do: 'make', task, payloads, ...(given ? { options: given } : {}) }),
     async allReady(ms) {
       return (await until(() => producing && all().every((p) => p.ready), ms)) === true
     },
@@ -344,6 +360,8 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
       ...(await readDatabase(ask, admin)),
       deaths,
       staleMs,
+      ...whole,
+      clockMs: Date.now() - Number(process.hrtime.bigint()) / 1e6,
     }),
     async close() {
       closing = true
@@ -360,49 +378,4 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** The database's side, when everybody has gone. */
-async function readDatabase(
-  ask: Scene['ask'],
-  admin: Trunkline,
-): Promise<Pick<Witnesses, 'jobs' | 'events' | 'counters' | 'countedAdded' | 'left'>> {
-  const events =
-    await ask(`select no::int, (extract(epoch from at) * 1000)::float8 at, (extract(epoch from begun) * 1000)::float8 begun, tx::text, kind,
-    lease::int, worker, ids::int[], attempts, codes, (extract(epoch from beat) * 1000)::float8 beat, words from chaos.event order by no`)
-  const jobs = await ask(`select j.id::int, j.payload ->> 'k' key, t.name task, j.key "uniqueKey", j.max_attempts "maxAttempts",
-      case when o.id is not null then json_build_object('status', o.status, 'attempt', o.attempt, 'worker', o.worker_id, 'code', o.error ->> 'code', 'reason', o.error ->> 'reason') end outcome,
-      coalesce((select json_agg(json_build_object('attempt', attempt, 'kind', kind % 10)) from trunkline.attempt a where a.id = j.id), '[]') tries,
-      (select count(*)::int from chaos.effect e where e.job = j.id) effects,
-      array_remove(array[case when r.id is not null then 'ready' end, case when s.id is not null then 'scheduled' end, case when l.id is not null then 'lease' end], null) places
-    from trunkline.job j join trunkline.task t on t.id = j.task_id left join trunkline.outcome o on o.id = j.id left join trunkline.scheduled s on s.id = j.id
-      left join (select distinct unnest(ids) id from trunkline.ready) r on r.id = j.id left join (select distinct unnest(ids) id from trunkline.lease) l on l.id = j.id
-    order by j.id`)
-  const [{ added }] =
-    (await ask(`select coalesce(sum(n), 0)::int added from (select status, n from trunkline.stat union all select status, n from trunkline.stat_delta) s
-    where status = 0`)) as [{ added: number }]
-  const counters = await admin.reconcile()
-  return {
-    events: events as Witnesses['events'],
-    jobs: jobs as Witnesses['jobs'],
-    counters,
-    countedAdded: added,
-    left: await leftOver(ask),
-  }
-}
-
-/** What should be gone with the processes: connections, transactions, locks, rows of workers. */
-async function leftOver(ask: Scene['ask']): Promise<string[]> {
-  const here = `datname = current_database() and pid <> pg_backend_pid() and application_name like 'trunkline%'`
-  const connections = () => ask(`select application_name, state from pg_stat_activity where ${here}`)
-  for (let turn = 0; turn < 40 && (await connections()).length > 0; turn++) await pause(50)
-  const workers = await ask('select id, name, state from trunkline.worker')
-  const locks = await ask(
-    `select count(*)::int n from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
-  )
-  return [
-    ...(await connections()).map((c) => `a connection is left: ${c.application_name}, ${c.state}`),
-    ...workers.map((w) => `worker ${w.id} (${w.name}) is left as ${w.state}`),
-    ...(locks[0].n > 0 ? [`${locks[0].n} advisory locks are left`] : []),
-  ]
 }

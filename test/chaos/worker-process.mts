@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { defineTask, type Task, type TaskContext, Trunkline } from '../../packages/engine/src/index.ts'
+import { keysQueue, limitedQueue } from './more-work.ts'
 import type { Order } from './orders.ts'
 
-const { DATABASE_URL = '', EFFECTS = '', WORKER = 'w', KNOWS = 'all' } = process.env
+const { DATABASE_URL = '', EFFECTS = '', WORKER = 'w', KNOWS = 'all', WHOLE = '' } = process.env
 const file = join(EFFECTS, `${WORKER}-${process.pid}`)
 
 /** One line of the effect log: what, job, lease, attempt, time of the machine's monotonic clock in ms. A write that is done outlives us. */
@@ -205,9 +206,27 @@ const handlers: Record<string, { more?: object; run: (context: Context) => unkno
     },
   },
 }
+async function sometimes({ input, attempt }: Context): Promise<void> {
+  await pause(input.n % 25)
+  if (attempt === 1 && input.n % 10 === 0) throw new Error('on purpose')
+}
+/** What schedules, flows and limits are for. */
+const more: typeof handlers = {
+  limited: { more: { queue: limitedQueue }, run: sometimes },
+  keyed: { more: { queue: keysQueue }, run: sometimes },
+  node: { run: ({ input }) => pause(input.n % 15) },
+  bad: {
+    more: { retry: { ...retry, attempts: 1 } },
+    run() {
+      throw new Error('on purpose')
+    },
+  },
+  tick: { run: () => pause(3) },
+}
 /** What only a newer version of the code knows. */
 const newer = { run: ({ input }: Context) => pause(input.n % 8) }
-const known = KNOWS === 'all' ? { ...handlers, newer } : handlers
+const all = WHOLE ? { ...handlers, ...more } : handlers
+const known = KNOWS === 'all' ? { ...all, newer } : all
 const tasks: Task[] = Object.entries(known).map(([name, { run, ...rest }]) =>
   defineTask(`chaos.${name}`, { ...common, ...('more' in rest ? rest.more : {}), run: marked(run) }),
 )

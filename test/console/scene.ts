@@ -8,7 +8,7 @@ import { afterAll } from 'vitest'
 import type { Role } from '../../packages/contract/src/index.ts'
 import type { Trunkline } from '../../packages/engine/src/index.ts'
 import { addAccount, type NewAccount } from '../../packages/server/src/door/accounts.ts'
-import { createServer, type Server } from '../../packages/server/src/index.ts'
+import { createServer, type Server, type ServerOptions } from '../../packages/server/src/index.ts'
 import { serverSettings } from '../../packages/server/src/settings.ts'
 import { startBrowser } from '../support/browser.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
@@ -22,9 +22,12 @@ export interface Desk {
   readonly context: BrowserContext
   /** What they have done: clicks, keys, and texts that end with Enter, each counts one. */
   actions(): number
+  /** Counts one that is done by other means than {@link press} and {@link type}. */
+  count(): void
   /** Begins to count anew. */
   reset(): void
-  click(target: Parameters<Page['getByRole']>[0], name: string | RegExp): Promise<void>
+  /** How often a pointer was pressed since the login. */
+  pointed(): number
   press(keys: string): Promise<void>
   /** A text and Enter, or another key: one token. */
   type(text: string, end?: string): Promise<void>
@@ -52,18 +55,21 @@ async function sitDown(context: BrowserContext): Promise<Desk> {
     if (/Content Security Policy|Refused to/.test(message.text())) complaints.push(message.text())
   })
   let done = 0
+  let pressed = 0
+  await page.exposeFunction('pointerWasPressed', () => pressed++)
+  await page.addInitScript("addEventListener('pointerdown', () => pointerWasPressed(), true)")
   return {
     page,
     context,
     complaints,
     actions: () => done,
+    count() {
+      done++
+    },
     reset() {
       done = 0
     },
-    async click(role, name) {
-      done++
-      await page.getByRole(role, { name }).first().click()
-    },
+    pointed: () => pressed,
     async press(keys) {
       done++
       await page.keyboard.press(keys)
@@ -76,10 +82,41 @@ async function sitDown(context: BrowserContext): Promise<Desk> {
   }
 }
 
+/**
+ * Goes to a page of the console as a link inside of it does: the console is not loaded anew. Resolves when the page is there; what it
+ * reads may be on its way still.
+ * @param path as in an address, after that of the console
+ */
+export async function visit(page: Page, path: string): Promise<void> {
+  await page.evaluate((href) => {
+    const { __TSR_ROUTER__: router } = self as unknown as {
+      __TSR_ROUTER__: { basepath: string; history: { push(href: string): void }; subscribe(event: string, told: () => void): () => void }
+    }
+    return new Promise<void>((resolve) => {
+      const leave = router.subscribe('onRendered', () => {
+        leave()
+        resolve()
+      })
+      router.history.push(`${router.basepath}${href}`)
+    })
+  }, path)
+}
+
+/** Waits until nothing of the page is being read any more. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForFunction(() => document.querySelector('main [aria-busy="true"]') === null)
+}
+
 let accounts = 0
 
-/** Makes a {@link ConsoleScene}; the console is built where its sources have changed. */
-export async function consoleScene(settings: object = {}): Promise<ConsoleScene> {
+/**
+ * Makes a {@link ConsoleScene}; the console is built where its sources have changed.
+ * @param more `withPgAgent`: jobs of pgAgent are looked for in the same database
+ */
+export async function consoleScene(
+  settings: object = {},
+  { withPgAgent = false, ...more }: Pick<ServerOptions, 'backups' | 'compareBackup'> & { withPgAgent?: boolean } = {},
+): Promise<ConsoleScene> {
   execFileSync(process.execPath, [join(root, 'scripts/build-console.mjs')], { stdio: 'inherit' })
   const db = await testDatabase()
   const dataDir = mkdtempSync(join(tmpdir(), 'trunkline-console-'))
@@ -92,6 +129,8 @@ export async function consoleScene(settings: object = {}): Promise<ConsoleScene>
     }),
     dataDir,
     backups: async () => [],
+    ...(withPgAgent ? { pgagent: { database: { connectionString: db.url }, timezone: 'UTC' } } : {}),
+    ...more,
     consoleDir: join(root, 'packages/trunkline/dist/console/'),
     version: '0.0.0-test',
   })
@@ -116,7 +155,7 @@ export async function consoleScene(settings: object = {}): Promise<ConsoleScene>
       await desk.page.goto(`${address}${path}`)
       await desk.page.getByLabel('E-mail').fill(email)
       await desk.page.getByLabel('Password').fill(password)
-      await desk.page.getByRole('button', { name: 'Log in' }).click()
+      await desk.page.getByLabel('Password').press('Enter')
       await desk.page.locator('main h1').waitFor()
       return desk
     },

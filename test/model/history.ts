@@ -191,8 +191,8 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
         status: how,
         queueId: model.job(id).queue,
         taskId: task,
-        startedAt: 0,
-        endedAt: 0,
+        startedAt: performance.now(),
+        endedAt: performance.now(),
         result: null,
         error,
       }
@@ -219,8 +219,8 @@ async function playOn({ client, queues, task }: Ground, seed: number, verbs: num
           attempt: 0,
           kind,
           delayMs: delay,
-          startedAt: 0,
-          endedAt: 0,
+          startedAt: performance.now(),
+          endedAt: performance.now(),
           error: '{"message":"x"}',
         })),
       )

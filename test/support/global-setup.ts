@@ -11,6 +11,8 @@ import { startEmbedded } from '../../packages/trunkline/src/embedded.ts'
 import { startPgBouncer } from './pgbouncer.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+/** The version that comes with the product. */
+const newest = 18
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -30,13 +32,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // journeys and examples use what people install: the build
   if (project.name === 'postgresql 18')
     execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
-  const major = project.name.includes('15') ? 15 : 18
-  const given = process.env[major === 15 ? 'TRUNKLINE_TEST_DATABASE_URL_15' : 'TRUNKLINE_TEST_DATABASE_URL']
+  const major = Number(/^postgresql (\d+)$/.exec(project.name)?.[1] ?? newest)
+  const given = process.env[major === newest ? 'TRUNKLINE_TEST_DATABASE_URL' : `TRUNKLINE_TEST_DATABASE_URL_${major}`]
   let stop = async () => {}
   let server = given
   if (!server) {
     const dataDir = mkdtempSync(join(quickFolder(), `trunkline-test-${major}-`))
-    const embedded = await startEmbedded({ dataDir, ...(major === 15 ? { binaries: pg15() } : {}) })
+    const embedded = await startEmbedded({ dataDir, ...(major === newest ? {} : { binaries: binariesOf(major) }) })
     server = embedded.connectionString('postgres')
     stop = async () => {
       await embedded.stop()
@@ -74,8 +76,12 @@ function quickFolder(): string {
   return bavail * bsize > 8e9 ? memory : tmpdir()
 }
 
-function pg15(): string {
-  const folder = join(root, 'node_modules', 'pg15')
-  if (!existsSync(join(folder, 'native'))) throw new Error('the npm alias pg15 has no binaries for this platform')
+/** The oldest comes with the repository, those between are installed when they are asked for. */
+function binariesOf(major: number): string {
+  const home = major === 15 ? root : join(root, 'test/postgresql-versions')
+  const folder = join(home, 'node_modules', `pg${major}`)
+  if (home !== root && !existsSync(folder))
+    execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: home, stdio: ['ignore', 'ignore', 'inherit'] })
+  if (!existsSync(join(folder, 'native'))) throw new Error(`the npm alias pg${major} has no binaries for this platform`)
   return folder
 }

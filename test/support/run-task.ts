@@ -1,4 +1,4 @@
-import type { JobLogger, Task } from '../../packages/engine/src/index.ts'
+import type { JobLogger, StepTry, Task } from '../../packages/engine/src/index.ts'
 
 /** What a handler said while it ran. */
 export interface TaskRun {
@@ -38,7 +38,12 @@ export function runTask(task: Task, payload: unknown): TaskRun {
       assertLease: async () => {},
       parents: async () => [],
       pauseQueue: async () => {},
-      step: { run: async (_: string, work: () => any) => await work() },
+      step: {
+        run: async (_: string, work: (one: StepTry) => any) => await work({ signal: controller.signal, attempt: 1 }),
+        plan: async () => new Map(),
+        skip: async () => {},
+      },
+      tasks: new Map([[task.name, task]]),
     }
     return await task.run({ input: checked.value, job, log, signal: controller.signal, attempt: 1, ...transactions })
   }

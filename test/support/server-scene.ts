@@ -61,6 +61,7 @@ export async function serverScene(settings: object = {}, way: (url: string) => s
       ...settings,
     }),
     dataDir,
+    pgagent: { database: { connectionString: way(db.url) }, timezone: 'UTC' },
     backups: async () => [
       {
         filename: 'a.dump',
@@ -73,6 +74,12 @@ export async function serverScene(settings: object = {}, way: (url: string) => s
         label: null,
       },
     ],
+    compareBackup: async (filename, database) => ({
+      backup: { filename, database: 'a', server: null, tables: 0 },
+      target: { database, tables: 0 },
+      server: '18.0',
+      tables: [],
+    }),
     version: '0.0.0-test',
     onEvent: (event) => events.push(event),
   })

@@ -10,13 +10,13 @@ import type {
   UserChangesBody,
   UserListAnswer,
 } from '@trunkline/contract/http'
-import type { Http } from './http.ts'
+import { type Http, type Once, onceHeaders } from './http.ts'
 
 /** Routes below `/users`, for administrators. */
 export interface Users {
   list(): Promise<UserListAnswer>
   get(id: string): Promise<UserAnswer>
-  create(user: NewUserBody): Promise<UserAnswer>
+  create(user: NewUserBody, once?: Once): Promise<UserAnswer>
   /** A new role, password, scope or switch ends the user's tokens and sessions. */
   update(id: string, changes: UserChangesBody): Promise<UserAnswer>
   delete(id: string): Promise<DoneAnswer>
@@ -25,8 +25,7 @@ export interface Users {
 /** Routes below `/api-keys`. */
 export interface ApiKeys {
   list(): Promise<ApiKeyListAnswer>
-  /** @param options.idempotencyKey the same key makes the same key once, also when an answer was lost */
-  create(key: NewKeyBody, options?: { idempotencyKey?: string }): Promise<MadeKeyAnswer>
+  create(key: NewKeyBody, once?: Once): Promise<MadeKeyAnswer>
   revoke(id: string): Promise<DoneAnswer>
 }
 
@@ -60,14 +59,13 @@ export function createAccounts({ request }: Http): { users: Users; apiKeys: ApiK
     users: {
       list: () => request('GET', '/users'),
       get: (id) => request('GET', user(id)),
-      create: (body) => request('POST', '/users', { body }),
+      create: (body, once) => request('POST', '/users', { body, headers: onceHeaders(once) }),
       update: (id, body) => request('PATCH', user(id), { body }),
       delete: (id) => request('DELETE', user(id)),
     },
     apiKeys: {
       list: () => request('GET', '/api-keys'),
-      create: (body, { idempotencyKey } = {}) =>
-        request('POST', '/api-keys', { body, headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey } }),
+      create: (body, once) => request('POST', '/api-keys', { body, headers: onceHeaders(once) }),
       revoke: (id) => request('DELETE', `/api-keys/${encodeURIComponent(id)}`),
     },
     audit: {

@@ -7,11 +7,14 @@ import type {
   MeAnswer,
   NewPasswordBody,
   NewQueueLimitsBody,
+  NewRetentionBody,
   PauseBody,
   QueueAnswer,
   QueueLimitsAnswer,
   QueueListAnswer,
   QueueThresholdsBody,
+  RetentionAnswer,
+  RetentionPreviewAnswer,
   StartWorkersBody,
   SystemAnswer,
   TaskAnswer,
@@ -66,8 +69,30 @@ export interface System {
   get(): Promise<SystemAnswer>
 }
 
+/** Routes below `/retention`: how long ended jobs are kept. */
+export interface Retention {
+  /** What holds, and who says so. */
+  get(): Promise<RetentionAnswer>
+  /** Whole, in the place of what the settings of the keeper say; `false` keeps for ever. */
+  set(rules: NewRetentionBody): Promise<RetentionAnswer>
+  /** Back to what the settings say. */
+  reset(): Promise<RetentionAnswer>
+  /** How many ended jobs such rules would remove now. */
+  preview(rules: NewRetentionBody): Promise<RetentionPreviewAnswer>
+}
+
+/** What operators and administrators do. */
+export interface Administration {
+  readonly auth: Auth
+  readonly queues: Queues
+  readonly workers: Workers
+  readonly tasks: Tasks
+  readonly retention: Retention
+  readonly system: System
+}
+
 /** Makes the groups of what operators and administrators do. */
-export function createAdministration({ request }: Http): { auth: Auth; queues: Queues; workers: Workers; tasks: Tasks; system: System } {
+export function createAdministration({ request }: Http): Administration {
   const named = (base: string, name: string, act = '') => `/${base}/${encodeURIComponent(name)}${act}`
   return {
     auth: {
@@ -94,6 +119,12 @@ export function createAdministration({ request }: Http): { auth: Auth; queues: Q
     tasks: {
       list: () => request('GET', '/tasks'),
       get: (task) => request('GET', named('tasks', task)),
+    },
+    retention: {
+      get: () => request('GET', '/retention'),
+      set: (body) => request('PUT', '/retention', { body }),
+      reset: () => request('DELETE', '/retention'),
+      preview: (body) => request('POST', '/retention/preview', { body }),
     },
     system: { get: () => request('GET', '/system') },
   }

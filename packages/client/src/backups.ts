@@ -1,4 +1,4 @@
-import type { BackupListAnswer, EnqueuedAnswer, NewBackupBody, RestoreBody } from '@trunkline/contract/http'
+import type { BackupComparisonAnswer, BackupListAnswer, EnqueuedAnswer, NewBackupBody, RestoreBody } from '@trunkline/contract/http'
 import type { Http } from './http.ts'
 
 /** Routes below `/backups`. What takes its time is a job: follow it with `watchJob`. */
@@ -7,6 +7,8 @@ export interface Backups {
   list(): Promise<BackupListAnswer>
   create(backup?: NewBackupBody): Promise<EnqueuedAnswer>
   verify(filename: string): Promise<EnqueuedAnswer>
+  /** Its tables against those of the database that it would be restored into; nothing is changed. */
+  compare(filename: string, database: string, options?: { signal?: AbortSignal }): Promise<BackupComparisonAnswer>
   restore(filename: string, restore: RestoreBody): Promise<EnqueuedAnswer>
   delete(filename: string): Promise<EnqueuedAnswer>
 }
@@ -18,6 +20,7 @@ export function createBackups({ request }: Http): Backups {
     list: () => request('GET', '/backups'),
     create: (body = {}) => request('POST', '/backups', { body }),
     verify: (filename) => request('POST', at(filename, '/verify')),
+    compare: (filename, database, { signal } = {}) => request('GET', at(filename, '/comparison'), { query: { database }, signal }),
     restore: (filename, body) => request('POST', at(filename, '/restore'), { body }),
     delete: (filename) => request('DELETE', at(filename)),
   }

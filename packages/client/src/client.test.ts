@@ -84,6 +84,10 @@ describe('requests', () => {
     const key = { idempotencyKey: 'once' }
     const first = await client.jobs.enqueue({ task: 'client.walk', payload: { steps: 1 } }, key)
     expect(await client.jobs.enqueue({ task: 'client.walk', payload: { steps: 1 } }, key)).toMatchObject({ id: first.id })
+    const bulk = { jobIds: [first.id, later.id] }
+    const [done, again] = [await client.jobs.bulk.cancel(bulk, key), await client.jobs.bulk.cancel(bulk, key)]
+    expect(again).toEqual(done)
+    await expect(client.jobs.bulk.cancel({ jobIds: ['1'] }, key)).rejects.toMatchObject({ code: 'idempotency_conflict' })
     expect((await client.queues.list()).data.map((q) => q.queue)).toContain('default')
     expect((await client.workers.list()).data.map((w) => w.id)).toContain(String(worker.id))
     expect((await client.tasks.list()).data.map((t) => t.task)).toContain('client.walk')
@@ -129,10 +133,12 @@ test('every route of the server has a call, and every call a route', async () =>
       return Response.json({})
     },
   })
-  const { live, watchJob, request, close, ...groups } = recorder
+  const { live, watchJob, watchPgAgent, request, close, ...groups } = recorder
+  // a body or options; where a path wants an id, it is one
+  const given = Object.defineProperty({}, 'toString', { value: () => '1' })
   const callAll = async (group: object): Promise<void> => {
     for (const member of Object.values(group)) {
-      if (typeof member === 'function') await member('1', {})
+      if (typeof member === 'function') await member('1', given, given)
       else if (typeof member === 'object') await callAll(member)
     }
   }

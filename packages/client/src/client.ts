@@ -1,5 +1,5 @@
 import { type ApiKeys, type Audit, createAccounts, type Users } from './accounts.ts'
-import { type Auth, createAdministration, type Queues, type System, type Tasks, type Workers } from './administration.ts'
+import { type Auth, createAdministration, type Queues, type Retention, type System, type Tasks, type Workers } from './administration.ts'
 import { type Backups, createBackups } from './backups.ts'
 import { createFailures, type Failures } from './failures.ts'
 import { createFlows, type Flows } from './flows.ts'
@@ -7,6 +7,8 @@ import { type ClientOptions, createHttp, type RequestOptions } from './http.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createLive, type Live } from './live.ts'
 import { createNotifications, type Notifications } from './notifications.ts'
+import { createPgAgent, type PgAgent } from './pgagent.ts'
+import { type PgAgentWatcher, watchPgAgent } from './pgagent-live.ts'
 import { createSchedules, type Schedules, type Templates } from './schedules.ts'
 import { type WatchOptions, watchJob } from './watch-job.ts'
 
@@ -28,11 +30,16 @@ export interface Client {
   readonly notifications: Notifications
   /** Failures by cause. */
   readonly errors: Failures
+  readonly retention: Retention
   readonly system: System
+  /** Jobs of pgAgent, on all servers. */
+  readonly pgagent: PgAgent
   /** Realtime events. */
   readonly live: Live
   /** Watches a job to its end, by socket or by polling; returns what ends it. */
   watchJob(jobId: string, options: WatchOptions): () => void
+  /** Live status of the jobs of a pgAgent server, also after the connection was lost; returns what ends it. */
+  watchPgAgent(sid: string, watcher: PgAgentWatcher): () => void
   /** Any route below `/api/v1`. @throws ApiError */
   request<T = unknown>(method: string, path: string, options?: RequestOptions): Promise<T>
   /** Closes the socket. */
@@ -61,7 +68,9 @@ export function createClient(options: ClientOptions = {}): Client {
     backups: createBackups(http),
     notifications: createNotifications(http),
     errors: createFailures(http),
+    pgagent: createPgAgent(http),
     watchJob: (jobId, watchOptions) => watchJob({ jobs, live }, jobId, watchOptions),
+    watchPgAgent: (sid, watcher) => watchPgAgent(http, sid, watcher),
     request: (method, path, given) => http.request(method, path, given),
     close: () => live.close(),
   }

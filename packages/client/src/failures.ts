@@ -1,5 +1,5 @@
 import type { BulkResult, FailureChangeBody, FailureGroupAnswer, FailureListAnswer } from '@trunkline/contract/http'
-import type { Http } from './http.ts'
+import { type Http, type Once, onceHeaders } from './http.ts'
 
 /** Which causes of failures. */
 export interface FailureQuery {
@@ -16,7 +16,7 @@ export interface Failures {
   /** Resolves a cause, ignores it for a time, or opens it again. */
   update(fingerprint: string, change: FailureChangeBody): Promise<FailureGroupAnswer>
   /** Retries all jobs that failed by this cause. */
-  retry(fingerprint: string): Promise<BulkResult>
+  retry(fingerprint: string, once?: Once): Promise<BulkResult>
 }
 
 /** Makes {@link Failures}. */
@@ -25,6 +25,6 @@ export function createFailures({ request }: Http): Failures {
   return {
     list: (query) => request('GET', '/jobs/errors', { query: { ...query } }),
     update: (fingerprint, body) => request('PATCH', at(fingerprint), { body }),
-    retry: (fingerprint) => request('POST', at(fingerprint, '/retry')),
+    retry: (fingerprint, once) => request('POST', at(fingerprint, '/retry'), { headers: onceHeaders(once) }),
   }
 }

@@ -1,10 +1,9 @@
 import type { FlowChangeAnswer, FlowDetailAnswer, FlowListAnswer, MadeFlowAnswer, NewFlowBody } from '@trunkline/contract/http'
-import type { Http } from './http.ts'
+import { type Http, type Once, onceHeaders } from './http.ts'
 
 /** Routes below `/jobs/flows`. Every one throws {@link import('./http.ts').ApiError}. */
 export interface Flows {
-  /** @param idempotencyKey the same key makes the same flow once, also when an answer was lost */
-  create(flow: NewFlowBody, options?: { idempotencyKey?: string }): Promise<MadeFlowAnswer>
+  create(flow: NewFlowBody, once?: Once): Promise<MadeFlowAnswer>
   list(query?: { cursor?: string; limit?: number }): Promise<FlowListAnswer>
   /** With its jobs, page by page. */
   get(id: string, query?: { cursor?: string; limit?: number }): Promise<FlowDetailAnswer>
@@ -16,8 +15,7 @@ export interface Flows {
 export function createFlows({ request }: Http): Flows {
   const of = (id: string, act = '') => `/jobs/flows/${encodeURIComponent(id)}${act}`
   return {
-    create: (body, { idempotencyKey } = {}) =>
-      request('POST', '/jobs/flows', { body, headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey } }),
+    create: (body, once) => request('POST', '/jobs/flows', { body, headers: onceHeaders(once) }),
     list: (query) => request('GET', '/jobs/flows', { ...(query ? { query } : {}) }),
     get: (id, query) => request('GET', of(id), { ...(query ? { query } : {}) }),
     cancel: (id) => request('POST', of(id, '/cancel')),

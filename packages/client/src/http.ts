@@ -43,7 +43,19 @@ export interface RequestOptions {
   body?: unknown
   headers?: Record<string, string> | undefined
   signal?: AbortSignal | undefined
+  /** How the text of the answer is read. Default `JSON.parse`, which rounds numbers of more digits than JavaScript holds. */
+  parse?: ((text: string) => unknown) | undefined
 }
+
+/** A request that may be sent again where its answer was lost. */
+export interface Once {
+  /** 1 to 200 visible ASCII characters: the same request under the same key is done once, and answered alike, for a day. */
+  idempotencyKey?: string | undefined
+}
+
+/** The header of {@link Once}. */
+export const onceHeaders = ({ idempotencyKey }: Once = {}): Record<string, string> =>
+  idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }
 
 /** Sends requests to the API. */
 export interface Http {
@@ -99,7 +111,7 @@ export function createHttp(options: ClientOptions): Http {
     return found
   }
 
-  async function request<T>(method: string, path: string, { query, body, headers = {}, signal }: RequestOptions = {}): Promise<T> {
+  async function request<T>(method: string, path: string, { query, body, headers = {}, signal, parse }: RequestOptions = {}): Promise<T> {
     const bearer = await token()
     const all: Record<string, string> = { accept: 'application/json', ...headers }
     if (bearer !== null) all.authorization = `Bearer ${bearer}`
@@ -128,7 +140,7 @@ export function createHttp(options: ClientOptions): Http {
       throw new ApiError(answer.status, await problemOf(answer), seconds > 0 ? seconds * 1000 : undefined)
     }
     if (answer.status === 204) return undefined as T
-    return (await answer.json()) as T
+    return (parse ? parse(await answer.text()) : await answer.json()) as T
   }
 
   return { baseUrl, token, request }

@@ -21,7 +21,7 @@ import type {
   NewJobBody,
   RerunBody,
 } from '@trunkline/contract/http'
-import type { Http } from './http.ts'
+import { type Http, type Once, onceHeaders } from './http.ts'
 
 /** Which jobs a list shows. */
 export interface JobListQuery {
@@ -99,15 +99,15 @@ export interface LogQuery {
 
 /** Routes below `/jobs`. Every one throws {@link import('./http.ts').ApiError}. */
 export interface Jobs {
-  /** @param idempotencyKey the same key makes the same job once, also when an answer was lost */
-  enqueue(job: NewJobBody, options?: { idempotencyKey?: string }): Promise<EnqueuedAnswer>
-  get(id: string, options?: { includeData?: boolean; signal?: AbortSignal }): Promise<JobAnswer>
+  enqueue(job: NewJobBody, once?: Once): Promise<EnqueuedAnswer>
+  /** @param options.parse reads the text of the answer. Default `JSON.parse`, which rounds numbers of more digits than JavaScript holds */
+  get(id: string, options?: { includeData?: boolean; signal?: AbortSignal; parse?: (text: string) => unknown }): Promise<JobAnswer>
   list(query?: JobListQuery, options?: { signal?: AbortSignal }): Promise<JobListAnswer>
   search(query?: SearchQuery, options?: { signal?: AbortSignal }): Promise<JobListAnswer>
   status(id: string, options?: { signal?: AbortSignal }): Promise<JobStatusAnswer>
   logs(id: string, query?: LogQuery, options?: { signal?: AbortSignal }): Promise<{ data: LogLineAnswer[]; nextCursor: string | null }>
   timeline(id: string): Promise<JobTimelineAnswer>
-  /** What its handler has finished in steps. */
+  /** Its steps in their order: those of `steps_run`, and what handlers finish in `step.run`. */
   steps(id: string): Promise<JobStepsAnswer>
   why(id: string): Promise<JobWhyAnswer>
   retry(id: string): Promise<JobAnswer>
@@ -117,13 +117,13 @@ export interface Jobs {
   update(id: string, changes: JobChangesBody): Promise<JobAnswer>
   delete(id: string): Promise<void>
   readonly bulk: {
-    retry(body: BulkBody): Promise<BulkResult>
-    cancel(body: BulkBody): Promise<BulkResult>
-    delete(body: BulkBody): Promise<BulkResult>
-    rerun(body: BulkRerunBody): Promise<BulkResult>
-    update(body: BulkUpdateBody): Promise<BulkResult>
+    retry(body: BulkBody, once?: Once): Promise<BulkResult>
+    cancel(body: BulkBody, once?: Once): Promise<BulkResult>
+    delete(body: BulkBody, once?: Once): Promise<BulkResult>
+    rerun(body: BulkRerunBody, once?: Once): Promise<BulkResult>
+    update(body: BulkUpdateBody, once?: Once): Promise<BulkResult>
     /** Puts jobs back to what they were before a bulk cancel or update, within five minutes after its end. */
-    undo(body: BulkUndoBody): Promise<BulkResult>
+    undo(body: BulkUndoBody, once?: Once): Promise<BulkResult>
     /** What became of each job of a bulk call that is a job itself. @param id of that job */
     results(id: string, query?: BulkResultsQuery): Promise<BulkResultsAnswer>
   }
@@ -135,11 +135,11 @@ export interface Jobs {
 /** Makes {@link Jobs}. */
 export function createJobs({ request }: Http): Jobs {
   const at = (id: string, act = '') => `/jobs/${encodeURIComponent(id)}${act}`
-  const bulk = (verb: string, body: unknown) => request<BulkResult>('POST', `/jobs/bulk/${verb}`, { body })
+  const bulk = (verb: string, body: unknown, once?: Once) =>
+    request<BulkResult>('POST', `/jobs/bulk/${verb}`, { body, headers: onceHeaders(once) })
   return {
-    enqueue: (body, { idempotencyKey } = {}) =>
-      request('POST', '/jobs', { body, headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey } }),
-    get: (id, { includeData, signal } = {}) => request('GET', at(id), { query: { includeData }, signal }),
+    enqueue: (body, once) => request('POST', '/jobs', { body, headers: onceHeaders(once) }),
+    get: (id, { includeData, signal, parse } = {}) => request('GET', at(id), { query: { includeData }, signal, parse }),
     list: (query, { signal } = {}) => request('GET', '/jobs', { query: { ...query }, signal }),
     search: (query, { signal } = {}) => request('GET', '/jobs/search', { query: { ...query }, signal }),
     status: (id, { signal } = {}) => request('GET', at(id, '/status'), { signal }),
@@ -154,12 +154,12 @@ export function createJobs({ request }: Http): Jobs {
     update: (id, body) => request('PATCH', at(id), { body }),
     delete: (id) => request('DELETE', at(id)),
     bulk: {
-      retry: (body) => bulk('retry', body),
-      cancel: (body) => bulk('cancel', body),
-      delete: (body) => bulk('delete', body),
-      rerun: (body) => bulk('rerun', body),
-      update: (body) => bulk('update', body),
-      undo: (body) => bulk('undo', body),
+      retry: (body, once) => bulk('retry', body, once),
+      cancel: (body, once) => bulk('cancel', body, once),
+      delete: (body, once) => bulk('delete', body, once),
+      rerun: (body, once) => bulk('rerun', body, once),
+      update: (body, once) => bulk('update', body, once),
+      undo: (body, once) => bulk('undo', body, once),
       results: (id, query) => request('GET', `/jobs/bulk/${encodeURIComponent(id)}/results`, { query: { ...query } }),
     },
     stats: () => request('GET', '/jobs/stats'),

@@ -6,8 +6,9 @@ import {
   jobsNamespace,
   type SubscribeAnswer,
 } from '@trunkline/contract'
-import { io, type Socket } from 'socket.io-client'
+import type { Socket } from 'socket.io-client'
 import type { Http } from './http.ts'
+import { openSocket } from './open-socket.ts'
 
 /** What one can subscribe to, and what each takes. */
 export interface Subscriptions {
@@ -35,6 +36,8 @@ export interface Subscription {
 /** What a subscriber hears. */
 export interface Listener {
   onEvent?: (name: keyof JobsServerEvents, event: any) => void
+  /** From now on nothing is missed. What was read before may be older than the first event: read it once more. */
+  onBegin?: () => void
   /** Something was missed, or may have been: read everything again. Also called when a subscription begins anew after a break. */
   onGap?: () => void
   onRefused?: (error: { code: string; message: string }) => void
@@ -59,6 +62,8 @@ interface Room {
   listeners: Set<Listener>
   /** Where it is in the feed, or of a log the last line. */
   after: string | null
+  /** Has the server said that it is in? */
+  isIn: boolean
 }
 
 /** Which events belong to a room. */
@@ -70,7 +75,7 @@ function belongs(room: Room, name: keyof JobsServerEvents, event: any): boolean 
     case 'Logs':
       return name === 'jobLog' && event.jobId === room.asked.jobId
     case 'Queue':
-      return (aboutJob || name === 'queueStats' || name === 'queueStateChange') && event.queue === room.asked.queue
+      return (aboutJob || name === 'queueStats' || name === 'queueStateChange' || name === 'alert') && event.queue === room.asked.queue
     case 'List': {
       const { queue, task, tags = [] } = room.asked.filter
       if (name === 'queueStats') return event.bulk === true && (queue === undefined || queue === event.queue)
@@ -105,21 +110,7 @@ export function createLive(http: Http): Live {
   }
 
   function open(): Socket {
-    const address = new URL(http.baseUrl)
-    const base = address.pathname.replace(/\/+$/, '')
-    const made = io(`${address.origin}${jobsNamespace}`, {
-      path: `${base}/socket.io`,
-      transports: ['websocket', 'polling'],
-      withCredentials: true,
-      reconnectionDelay: 250,
-      reconnectionDelayMax: 5000,
-      auth: (give) => {
-        http.token().then(
-          (token) => give(token === null ? {} : { token }),
-          () => give({}),
-        )
-      },
-    })
+    const made = openSocket(http, jobsNamespace)
     made.on('connect', () => {
       become({ state: 'live' })
       for (const room of rooms.values()) ask(room, room.after !== null)
@@ -171,6 +162,9 @@ export function createLive(http: Http): Live {
           return
         }
         if (room.after === null && subject !== 'Logs') room.after = answer.seq
+        const isNew = !room.isIn
+        room.isIn = true
+        if (isNew) for (const listener of [...room.listeners]) listener.onBegin?.()
         if (answer.gap || again) for (const listener of [...room.listeners]) if (answer.gap || subject !== 'Logs') listener.onGap?.()
       })
       .catch(() => {})
@@ -180,7 +174,7 @@ export function createLive(http: Http): Live {
     const found = rooms.get(key)
     if (found) return found
     const { after = null, ...rest } = asked ?? {}
-    const room: Room = { subject, asked: asked === undefined ? undefined : rest, listeners: new Set(), after }
+    const room: Room = { subject, asked: asked === undefined ? undefined : rest, listeners: new Set(), after, isIn: false }
     rooms.set(key, room)
     if (socket === null) {
       become({ state: 'connecting' })
@@ -214,6 +208,7 @@ export function createLive(http: Http): Live {
       room.listeners.add(listener)
       // who joins a room that is there gets how its job stands as well
       if (shared && socket?.connected && subject === 'Job') ask(room, false)
+      if (room.isIn) queueMicrotask(() => room.listeners.has(listener) && listener.onBegin?.())
       let ended = false
       return {
         stop() {

@@ -17,18 +17,18 @@ import type {
   TemplateChangeBody,
   TemplateListAnswer,
 } from '@trunkline/contract/http'
-import type { Http } from './http.ts'
+import { type Http, type Once, onceHeaders } from './http.ts'
 
 /** Routes below `/jobs/schedules`. Every one throws {@link import('./http.ts').ApiError}. */
 export interface Schedules {
   list(query?: { templateId?: string; cursor?: string; limit?: number }): Promise<ScheduleListAnswer>
   get(id: string): Promise<ScheduleAnswer>
-  create(body: NewScheduleBody): Promise<ScheduleAnswer>
+  create(body: NewScheduleBody, once?: Once): Promise<ScheduleAnswer>
   /** Says anew what it is. With `version` it is refused when somebody was faster. */
   update(id: string, body: ScheduleChangeBody): Promise<ScheduleAnswer>
   delete(id: string): Promise<unknown>
   /** Makes a job at once. */
-  run(id: string): Promise<ScheduleStartedAnswer>
+  run(id: string, once?: Once): Promise<ScheduleStartedAnswer>
   pause(id: string, body?: PauseBody): Promise<ScheduleAnswer>
   resume(id: string): Promise<ScheduleAnswer>
   /** Leaves out the next slot. */
@@ -51,7 +51,7 @@ export interface Schedules {
 export interface Templates {
   list(query?: { cursor?: string; limit?: number }): Promise<TemplateListAnswer>
   get(id: string): Promise<TemplateAnswer>
-  create(body: NewTemplateBody): Promise<TemplateAnswer>
+  create(body: NewTemplateBody, once?: Once): Promise<TemplateAnswer>
   update(id: string, body: TemplateChangeBody): Promise<TemplateAnswer>
   delete(id: string): Promise<unknown>
 }
@@ -65,10 +65,10 @@ export function createSchedules({ request }: Http): { schedules: Schedules; temp
     schedules: {
       list: (query) => request('GET', '/jobs/schedules', { query: { ...query } }),
       get: (id) => request('GET', schedule(id)),
-      create: (body) => request('POST', '/jobs/schedules', { body }),
+      create: (body, once) => request('POST', '/jobs/schedules', { body, headers: onceHeaders(once) }),
       update: (id, body) => request('PUT', schedule(id), { body }),
       delete: (id) => request('DELETE', schedule(id)),
-      run: (id) => request('POST', schedule(id, '/run')),
+      run: (id, once) => request('POST', schedule(id, '/run'), { headers: onceHeaders(once) }),
       pause: (id, body = {}) => request('POST', schedule(id, '/pause'), { body }),
       resume: (id) => request('POST', schedule(id, '/resume')),
       skip: (id) => request('POST', schedule(id, '/skip')),
@@ -81,7 +81,7 @@ export function createSchedules({ request }: Http): { schedules: Schedules; temp
     templates: {
       list: (query) => request('GET', '/jobs/templates', { query: { ...query } }),
       get: (id) => request('GET', template(id)),
-      create: (body) => request('POST', '/jobs/templates', { body }),
+      create: (body, once) => request('POST', '/jobs/templates', { body, headers: onceHeaders(once) }),
       update: (id, body) => request('PUT', template(id), { body }),
       delete: (id) => request('DELETE', template(id)),
     },

@@ -9,10 +9,12 @@ export interface Preferences {
   shortcuts: boolean
   /** The rail shows icons only. */
   narrow: boolean
+  /** The list of jobs shows beside it what they have in common. */
+  facets: boolean
 }
 
 const key = 'trunkline-preferences'
-const initial: Preferences = { zone: 'browser', density: 'comfortable', shortcuts: true, narrow: false }
+const initial: Preferences = { zone: 'browser', density: 'comfortable', shortcuts: true, narrow: false, facets: true }
 const listeners = new Set<() => void>()
 let current: Preferences = read()
 
@@ -41,19 +43,26 @@ export function prefer(change: Partial<Preferences>): void {
   for (const listener of listeners) listener()
 }
 
+function listen(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
 /** The preferences, live. */
 export function usePreferences(): Preferences {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    () => current,
-  )
+  return useSyncExternalStore(listen, () => current)
+}
+
+let here: string | undefined
+/** The time zone of this browser. */
+export function browserZone(): string {
+  // asked once: the answer costs as much as drawing the row of a list, and each row asks
+  here ??= Intl.DateTimeFormat().resolvedOptions().timeZone
+  return here
 }
 
 /** The time zone in which times are shown. */
 export function useZone(): string {
   const { zone } = usePreferences()
-  return zone === 'browser' ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone
+  return zone === 'browser' ? browserZone() : zone
 }

@@ -26,8 +26,14 @@ export {
   type JobsServerEvents,
   jobEventNames,
   jobsNamespace,
+  type PgAgentListenAnswer,
+  type PgAgentListenerEvent,
+  type PgAgentStatusEvent,
+  pgAgentNamespace,
+  type QueueHealthAlert,
   type QueueStateEvent,
   type QueueStatsEvent,
+  type SchedulePausedAlert,
   type SubscribeAnswer,
 } from './words/events.ts'
 export { type EnqueueAnswer, enqueueAnswers, type UniqueMode, uniqueModes } from './words/keys.ts'
@@ -45,7 +51,7 @@ export {
   queryFields,
   queryStates,
 } from './words/query.ts'
-export { isAtLeast, type Right, type Role, rights, roles, taskNeeds } from './words/roles.ts'
+export { isAtLeast, type Right, type Role, rights, roles, taskNeeds, tasksIn } from './words/roles.ts'
 export {
   type EndReason,
   endReasons,

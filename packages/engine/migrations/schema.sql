@@ -433,6 +433,20 @@ table permit with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_facto
   constraint permit_pkey PRIMARY KEY (job_id, kind)
   CREATE INDEX permit_gate ON trunkline.permit USING btree (gate_id)
 
+table pgagent_server
+  sid text not null
+  name text not null
+  sealed bytea not null
+  host_agent text not null default ''::text
+  timezone text not null default 'UTC'::text
+  version integer not null default 1
+  created_at timestamp with time zone not null default now()
+  created_by text
+  updated_at timestamp with time zone not null default now()
+  constraint pgagent_server_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)))
+  constraint pgagent_server_pkey PRIMARY KEY (sid)
+  constraint pgagent_server_sid_check CHECK (((sid ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text) AND (sid <> 'default'::text)))
+
 table progress with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, fillfactor=50)
   job_id bigint not null
   attempt smallint not null
@@ -506,6 +520,14 @@ table retagged with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_thre
   id bigint not null
   tags text[] not null
   constraint retagged_pkey PRIMARY KEY (id)
+
+table retention
+  source text not null
+  rules jsonb not null
+  set_by text
+  set_at timestamp with time zone not null default now()
+  constraint retention_pkey PRIMARY KEY (source)
+  constraint retention_source_check CHECK ((source = ANY (ARRAY['stored'::text, 'settings'::text])))
 
 table revoked_token
   jti text not null
@@ -637,10 +659,17 @@ table step with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshol
   name text not null
   no smallint not null
   attempt smallint not null
-  started_at timestamp with time zone not null
-  finished_at timestamp with time zone not null
+  started_at timestamp with time zone
+  finished_at timestamp with time zone
   result jsonb
+  state text not null default 'completed'::text
+  task text
+  tries smallint not null default 1
+  failed_tries smallint not null default 0
+  error jsonb
+  earlier jsonb
   constraint step_pkey PRIMARY KEY (job_id, name)
+  constraint step_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'skipped'::text])))
 
 table supervisor
   id integer not null identity

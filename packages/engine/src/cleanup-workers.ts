@@ -3,7 +3,7 @@ import { checkKeys } from './jobs/check-options.ts'
 import { type Recovered, recover } from './jobs/recover.ts'
 import { forgetWorkers } from './keeper/forget-workers.ts'
 import type { Database } from './postgres/database.ts'
-import { createLink } from './postgres/link.ts'
+import type { Statement } from './postgres/statement.ts'
 
 /** Options of {@link cleanupWorkers}. */
 export interface CleanupOptions {
@@ -23,7 +23,7 @@ export interface Cleanup extends Omit<Recovered, 'workers'> {
 const crashLimit = 3
 
 /**
- * Gives up stale workers at once, as the keeper's next sweep would, and forgets those that have ended.
+ * Gives up stale workers at once, as the keeper's next sweep would, and forgets those that have ended: both or nothing.
  * @throws `invalid_option`, `unknown_option`
  */
 export async function cleanupWorkers(database: Database, options: CleanupOptions = {}): Promise<Cleanup> {
@@ -33,13 +33,12 @@ export async function cleanupWorkers(database: Database, options: CleanupOptions
     const allowed = 'a whole number of milliseconds from 1000'
     throw new TrunklineError('invalid_option', { field: 'staleMs', received: show(staleMs), allowed })
   }
-  const link = createLink(database, 'walk', 'cleanup')
-  try {
+  return await database.transaction(async (tx) => {
+    const rows = async (statement: Statement, values: unknown[]) =>
+      (await database.run<Record<string, any>>(statement, values, tx)).map((row) => Object.values(row))
     // first: what is given up now is still worth remembering
-    const forgotten = await forgetWorkers(link, 0)
-    const { jobs, poisoned, workers } = await recover(link, staleMs, crashLimit)
+    const forgotten = await forgetWorkers({ run: rows }, 0)
+    const { jobs, poisoned, workers } = await recover({ run: rows }, staleMs, crashLimit)
     return { jobs, poisoned, workers: workers.map(String), forgotten }
-  } finally {
-    await link.stop()
-  }
+  }, 'walk')
 }

@@ -53,7 +53,17 @@ import { type RerunOptions, rerun } from './jobs/rerun.ts'
 import { createResultWatcher } from './jobs/result.ts'
 import { retry } from './jobs/retry.ts'
 import { type SearchOptions, type SearchPage, search } from './jobs/search/search.ts'
-import { getJob, type JobListOptions, type JobView, listJobs, listQueues, type QueueView, tasksOf } from './jobs/show.ts'
+import {
+  type DataTexts,
+  getDataTexts,
+  getJob,
+  type JobListOptions,
+  type JobView,
+  listJobs,
+  listQueues,
+  type QueueView,
+  tasksOf,
+} from './jobs/show.ts'
 import { type StepView, stepsOf } from './jobs/steps.ts'
 import { listTasks, type TaskView } from './jobs/tasks.ts'
 import { type Timeline, timeline } from './jobs/timeline.ts'
@@ -64,13 +74,15 @@ import type { Within } from './jobs/within.ts'
 import { checkHealth, type HealthWarning } from './keeper/health.ts'
 import { createKeeper, type Keeper, type KeeperOptions } from './keeper/keeper.ts'
 import { type CounterDifference, reconcileCounters } from './keeper/reconcile.ts'
+import { createStoredRetention, type StoredRetention } from './keeper/stored-retention.ts'
 import { createOutsideLogger, type OutsideLogger } from './log/outside-logger.ts'
 import { type LogEntry, type LogOptions, readLogs } from './log/read-logs.ts'
 import { checkServer, type Database, type DatabaseOptions, openDatabase, type Queryable, withinTransaction } from './postgres/database.ts'
 import { checkSchemaState, migrate } from './postgres/migrate.ts'
 import { createSchedules, type Schedules } from './schedules/schedules.ts'
 import { listSupervisors, type StartWorkersOptions, type SupervisorView, startWorkers } from './supervisors/supervisors.ts'
-import { createTemplates, findTemplate, fromTemplate, noteUse, type Templates } from './templates/templates.ts'
+import { checkInput } from './templates/input-schema.ts'
+import { createTemplates, findWithSchemas, fromTemplate, noteUse, type Templates } from './templates/templates.ts'
 import { listWorkers, type WorkerListOptions, type WorkerView } from './worker/list-workers.ts'
 import { stopWorker } from './worker/stop-workers.ts'
 import { startWorker, type Worker } from './worker/worker.ts'
@@ -98,8 +110,8 @@ export interface Job<Result = unknown> {
   /** Its present state. */
   get(): Promise<JobView>
   /**
-   * Waits for its end.
-   * @throws `job_failed`, `cancelled`, or the reason of `signal`
+   * Waits for its end. One that was made in a transaction of the caller's is waited for until that has committed, too.
+   * @throws `job_failed`, `cancelled`, `job_not_found` (it was removed before its end was read, or never made), or the reason of `signal`
    */
   result(options?: { signal?: AbortSignal }): Promise<Result>
 }
@@ -170,8 +182,10 @@ export interface TransactionVerbs {
   setThresholds(queue: string, thresholds: QueueThresholds | null, options?: { by?: string }): Promise<void>
   startWorkers(options?: StartWorkersOptions): Promise<{ supervisor: string; wanted: number }>
   stopWorker(id: string): Promise<void>
+  cleanupWorkers(options?: CleanupOptions): Promise<Cleanup>
   readonly schedules: Schedules
   readonly templates: Templates
+  readonly retention: Omit<StoredRetention, 'preview'>
 }
 
 /** The way into one Trunkline schema. Made by `Trunkline.connect`. */
@@ -197,6 +211,12 @@ export interface Trunkline {
   job(id: string): Job
   /** @param options.within whose jobs may be seen; others are not found @throws `job_not_found` */
   get(id: string, options?: { within?: Within | null }): Promise<JobView>
+  /**
+   * Payload and result of a job as the JSON text that the database has: numbers with all their digits, of which `get` answers those
+   * that JavaScript holds.
+   * @throws `job_not_found`, `invalid_job_id`
+   */
+  texts(id: string): Promise<DataTexts>
   /** Jobs, newest first; pending ones in the order in which they will run. @throws `unknown_task`, `unknown_queue`, `invalid_option` … */
   list(options?: JobListOptions): Promise<JobView[]>
   /**
@@ -209,7 +229,10 @@ export interface Trunkline {
   why(id: string): Promise<Why>
   /** Lines of a job's log after number `after`, oldest first. */
   logs(id: string, options?: LogOptions): Promise<LogEntry[]>
-  /** The steps that a job has finished (`step.run` of its handler), in the order in which they finished. @throws `invalid_job_id` */
+  /**
+   * The steps of a job in their order: what its handler has finished in `step.run`, and those that it has planned, wherever they are.
+   * @throws `invalid_job_id`
+   */
   steps(id: string): Promise<StepView[]>
   /** Every transition and execution of a job. @throws `job_not_found` */
   timeline(id: string, options?: { within?: Within | null }): Promise<Timeline>
@@ -244,7 +267,7 @@ export interface Trunkline {
   runBulk(bulkId: string, options?: Pick<BulkOptions, 'onProgress' | 'signal'>): Promise<BulkSum>
   /** Results of a bulk action by the job that works through it. @throws `job_not_found` */
   bulkResults(jobId: string, options?: { after?: number; limit?: number; ok?: boolean }): Promise<BulkResults>
-  /** The tasks of these jobs, each once. */
+  /** The tasks of these jobs and of their steps (`steps_run`), each once. */
   tasksOf(ids: readonly string[], options?: { within?: Within | null }): Promise<string[]>
   /** Failures grouped by cause, the latest first. */
   errors(options?: ErrorGroupOptions): Promise<{ groups: ErrorGroup[]; isWhole: boolean }>
@@ -295,6 +318,8 @@ export interface Trunkline {
   readonly schedules: Schedules
   /** Saved tasks with payload and options. */
   readonly templates: Templates
+  /** How long ended jobs are kept. */
+  readonly retention: StoredRetention
   /** A logger for a job, for writers that are not its handler. */
   createJobLogger(jobId: string, taskName?: string): OutsideLogger
   /** Starts a worker in this process. */
@@ -363,12 +388,12 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
   const watcher = createResultWatcher(database)
   const parts: { stop(): Promise<void> }[] = []
 
-  function job(id: string, made: EnqueueAnswer | null = null): Job<any> {
+  function job(id: string, made: EnqueueAnswer | null = null, awaitsCommit = false): Job<any> {
     return {
       id,
       made,
       get: () => getJob(database, id),
-      result: ({ signal } = {}) => watcher.wait(id, signal),
+      result: ({ signal } = {}) => watcher.wait(id, { signal, awaitsCommit }),
     }
   }
 
@@ -395,16 +420,16 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     return await storeDependents(database, jobs, edgesOn(dependencies, jobs.length), tx)
   }
 
-  function flowOf({ id, named }: StoredFlow): Flow {
-    const jobs = Object.fromEntries([...named].map(([name, jobId]) => [name, job(jobId, 'new')]))
+  function flowOf({ id, named }: StoredFlow, tx?: Queryable): Flow {
+    const jobs = Object.fromEntries([...named].map(([name, jobId]) => [name, job(jobId, 'new', tx !== undefined)]))
     return { id, jobs, get: () => getFlow(database, id) }
   }
 
   const flows: Flows = {
-    add: async (flow) => flowOf(await makeFlow(database, names, flow)),
+    add: async (flow) => flowOf(await makeFlow(database, names, flow), flow.tx),
     async addJobs(id, more) {
       await getFlow(database, id)
-      return flowOf(await addToFlow(database, names, id, more))
+      return flowOf(await addToFlow(database, names, id, more), more.tx)
     },
     get: (id) => getFlow(database, id),
     list: (listOptions) => listFlows(database, listOptions),
@@ -432,7 +457,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
       if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
       return await storeMade(made, rest, tx)
     }
-    const template = await findTemplate(tx ? withinTransaction(database, tx) : database, templateId)
+    const { template, schemas } = await findWithSchemas(tx ? withinTransaction(database, tx) : database, templateId)
     const name = typeof task === 'string' ? task : task.name
     if (name !== '' && name !== template.task) {
       throw new TrunklineError('invalid_option', {
@@ -444,6 +469,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     const meant = fromTemplate(template, payload, rest)
     const [made] = await readJobs(names, typeof task === 'string' ? meant.task : task, [meant.payload], meant.options)
     if (!made) throw new TrunklineError('internal', { problem: 'a job vanished' })
+    if (schemas.length > 0) checkInput(JSON.parse(made.payload), { task: template.task, schemas })
     const store = async (on: Queryable) => {
       const stored = await storeMade(made, options, on)
       if (stored.made === 'new' || stored.made === 'replaced') await noteUse(database, stored.id, template, on)
@@ -490,26 +516,28 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
       setLimits: (queue, limits, { by } = {}) => setLimits(inside, names, queue, limits, by ?? null),
       startWorkers: (startOptions) => startWorkers(inside, startOptions),
       stopWorker: (id) => stopWorker(inside, id),
+      cleanupWorkers: (cleanupOptions) => cleanupWorkers(inside, cleanupOptions),
       schedules: createSchedules(inside, names),
       templates: createTemplates(inside, names),
+      retention: createStoredRetention(inside),
     }
   }
 
   const trunkline: Trunkline = {
     async enqueue(task: Task | string, payload: unknown, enqueueOptions: EnqueueOptions = {}) {
       const stored = await enqueueOne(task, payload, enqueueOptions, enqueueOptions.tx)
-      return job(stored.id, stored.made)
+      return job(stored.id, stored.made, enqueueOptions.tx !== undefined)
     },
     async enqueueMany(task: Task | string, payloads: readonly unknown[], enqueueOptions: EnqueueManyOptions = {}) {
       const made = await readManyJobs(names, task, payloads, enqueueOptions)
-      if (enqueueOptions.dependsOn && made.length > 0) {
-        return (await dependents(made, enqueueOptions.dependsOn, enqueueOptions.tx)).map((id) => job(id, 'new'))
-      }
-      return (await storeMany(database, made, enqueueOptions.tx)).map((stored: StoredJob) => job(stored.id, stored.made))
+      const { dependsOn, tx } = enqueueOptions
+      if (dependsOn && made.length > 0) return (await dependents(made, dependsOn, tx)).map((id) => job(id, 'new', tx !== undefined))
+      return (await storeMany(database, made, tx)).map((stored: StoredJob) => job(stored.id, stored.made, tx !== undefined))
     },
     flows,
     job: (id) => job(checkJobId(id)),
     get: (id, { within } = {}) => getJob(database, id, within),
+    texts: (id) => getDataTexts(database, id),
     list: (listOptions) => listJobs(database, names, listOptions),
     search: (searchOptions) => search(database, searchOptions),
     why: (id) => why(database, id),
@@ -556,6 +584,7 @@ async function connect(options: ConnectOptions): Promise<Trunkline> {
     cleanupWorkers: (cleanupOptions) => cleanupWorkers(database, cleanupOptions),
     schedules: createSchedules(database, names),
     templates: createTemplates(database, names),
+    retention: createStoredRetention(database),
     createJobLogger(jobId) {
       const logger = createOutsideLogger(database, checkJobId(jobId), options.onError ?? (() => {}))
       parts.push({ stop: () => logger.flush() })

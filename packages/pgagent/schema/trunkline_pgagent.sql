@@ -16,12 +16,56 @@ create table if not exists trunkline_pgagent.step_setting (
 );
 comment on table trunkline_pgagent.step_setting is 'What a step of pgAgent has no columns for; null = the job''s default';
 
--- Which zone the clocks of a schedule show: the job's own, else that of the session, as the original does.
 -- Runs that somebody wants to end; their agent looks here when it is notified, and with each poll.
 create table if not exists trunkline_pgagent.cancel (
   jlgid int primary key,
   wanted_by text,
   wanted_at timestamptz not null default now()
+);
+
+-- Single steps that somebody wants to run. Our agents look here; the job itself is not due, so the original never runs all of it instead.
+create table if not exists trunkline_pgagent.step_wanted (
+  jstid int primary key,
+  wanted_by text,
+  wanted_at timestamptz not null default now()
+);
+
+-- What the server said while a step ran; the log of pgAgent has no column for it.
+create table if not exists trunkline_pgagent.step_notice (
+  jslid int primary key,
+  notices text not null
+);
+
+-- Runs of a single step: a dead agent's is not repeated as a run of the whole job.
+create table if not exists trunkline_pgagent.step_run (
+  jlgid int primary key,
+  jstid int not null,
+  wanted_by text
+);
+
+-- What the sessions of a run's steps are called: by the database as well, since several of one server may have runs of that number.
+create or replace function trunkline_pgagent.session_of(run int) returns text language sql stable as $$
+  select format('pgagent step %s/%s', (select oid from pg_database where datname = current_database()), run)
+$$;
+
+-- Jobs whose place native schedules of Trunkline have taken, so that it can be taken back.
+create table if not exists trunkline_pgagent.imported (
+  jobid int primary key,
+  schedules text[] not null,
+  was_enabled boolean not null,
+  imported_by text,
+  imported_at timestamptz not null default now()
+);
+
+-- What was there before an upgrade, so that it can be put back.
+create table if not exists trunkline_pgagent.replaced (
+  kind text not null,
+  on_table text not null,
+  name text not null,
+  definition text,
+  replaced_by text,
+  replaced_at timestamptz not null default now(),
+  primary key (kind, on_table, name)
 );
 
 create or replace function trunkline_pgagent.tell_due() returns trigger language plpgsql as $$
@@ -49,6 +93,14 @@ begin
 end $$;
 create or replace trigger tell_cancel after insert on trunkline_pgagent.cancel for each row execute function trunkline_pgagent.tell_cancel();
 
+create or replace function trunkline_pgagent.tell_step_wanted() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('trunkline_pgagent', json_build_object('event', 'due', 'step', new.jstid)::text);
+  return null;
+end $$;
+create or replace trigger tell_step_wanted after insert or update on trunkline_pgagent.step_wanted
+  for each row execute function trunkline_pgagent.tell_step_wanted();
+
 -- Triggers on pgAgent's own tables, which add no columns: with them agents hear at once of a job that is due, and listeners of each status.
 create or replace function trunkline_pgagent.watch() returns void language sql as $$
   create or replace trigger trunkline_due after insert or update of jobnextrun on pgagent.pga_job for each row
@@ -62,6 +114,7 @@ create or replace function trunkline_pgagent.unwatch() returns void language sql
   drop trigger if exists trunkline_step on pgagent.pga_jobsteplog;
 $$;
 
+-- Which zone the clocks of a schedule show: the job's own, else that of the session, as the original does.
 create or replace function trunkline_pgagent.timezone_of(jobid int) returns text language sql stable as $$
   select coalesce((select s.timezone from trunkline_pgagent.job_setting s where s.jobid = timezone_of.jobid), current_setting('TimeZone'))
 $$;
@@ -242,3 +295,7 @@ begin
   raise exception 'no next run was found for schedule %', schedule using errcode = 'query_canceled',
     hint = 'The exceptions of this schedule seem to take all of its times away. The original would search for ever.';
 end $$;
+
+-- Whoever may change jobs fires triggers that compute the next run: they call functions here, and read the zone of a job.
+grant usage on schema trunkline_pgagent to public;
+grant select on trunkline_pgagent.job_setting to public;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { onServer, testDatabase, until } from '../../../test/support/database.ts'
 import { type Agent, type AgentEvent, type AgentOptions, createAgent } from './agent.ts'
 import { installSchema } from './install.ts'
+import { clearHistory, history } from './jobs.ts'
 
 const role = `pgagt_${randomBytes(4).toString('hex')}`
 afterAll(() => onServer(`drop role if exists ${role}`))
@@ -131,17 +132,78 @@ describe('a step', () => {
       },
     ])
     const forks = await due([{ kind: 'b', code: `trap '' TERM; sleep 60 & echo begun; sleep 60`, timeoutMs: 500 }])
+    // it leaves the process group and keeps the outputs
+    const escapes = await due([{ kind: 'b', code: `setsid sleep 90 & echo begun; sleep 90`, timeoutMs: 500 }])
     await agent.runOnce()
     for (const [id, ms] of [
       [many, 1000],
       [deaf, 500],
       [forks, 500],
+      [escapes, 500],
     ] as const) {
       const [run] = await ended(id)
       expect(run).toMatchObject({ status: 'f', steps: [{ status: 'f' }] })
       expect(run?.steps?.[0]?.output).toContain(`stopped after ${ms} ms`)
     }
   }, 60_000)
+
+  test('of SQL has its notices beside its log row while it runs, up to a bound; the row is as the original leaves it', async () => {
+    const reader = database.open()
+    await database.rows('select pg_advisory_lock(4711)')
+    await using agent = agentWith()
+    agent.start()
+    const id = await due([
+      { code: `do $$ begin raise notice 'one'; raise warning 'two'; perform pg_advisory_xact_lock(4711); raise info 'three'; end $$` },
+      { code: `do $$ begin for i in 1..20000 loop raise notice 'line % of many', i; end loop; end $$` },
+      { code: 'select 1' },
+    ])
+    const notices = async () => (await history(reader, id))[0]?.steps.map((step) => step.notices) ?? []
+    expect(await until(async () => (await notices())[0])).toBe('NOTICE:  one\nWARNING:  two\n')
+    await database.rows('select pg_advisory_unlock(4711)')
+    const [run] = await ended(id)
+    expect(run?.steps?.map(({ status, output }) => [status, output])).toEqual([
+      ['s', ''],
+      ['s', ''],
+      ['s', ''],
+    ])
+    const [first, second, third] = await notices()
+    expect([first, third]).toEqual(['NOTICE:  one\nWARNING:  two\nINFO:  three\n', null])
+    expect(second?.length).toBeLessThan(66_000)
+    expect(second).toMatch(/line 1 of many[\s\S]*more was said, and is not kept\n$/)
+    await clearHistory(reader, id, null)
+    expect(await database.rows('select * from trunkline_pgagent.step_notice')).toEqual([])
+  })
+
+  test('of SQL that commits inside keeps what it has committed; what comes after an error is told', async () => {
+    await using agent = agentWith()
+    const id = await due([{ code: `${say('committed')}; commit; ${say('rolled back')}; select 1/0` }])
+    await agent.runOnce()
+    expect((await runsOf(id))[0]).toMatchObject({
+      status: 'f',
+      steps: [{ status: 'f', result: -1, output: expect.stringContaining('division by zero') }],
+    })
+    expect([await seen('committed'), await seen('rolled back')].map((rows) => rows.length)).toEqual([1, 0])
+  })
+
+  test('of SQL with a result larger than one would hold counts its rows', async () => {
+    await using agent = agentWith()
+    const before = process.memoryUsage().rss
+    const id = await due([{ code: `select 1; select repeat('x', 1000000) from generate_series(1, 1000)` }])
+    await agent.runOnce()
+    expect((await runsOf(id))[0]).toMatchObject({ status: 's', steps: [{ status: 's', result: 1000 }] })
+    expect(process.memoryUsage().rss - before).toBeLessThan(500_000_000)
+  })
+
+  test('whose notices cannot be kept runs all the same, and it is told', async () => {
+    await database.rows('alter table trunkline_pgagent.step_notice rename to step_notice_away')
+    await using agent = agentWith()
+    agent.start()
+    const id = await due([{ code: `do $$ begin raise notice 'one'; end $$` }])
+    const [run] = await ended(id)
+    expect(run?.status).toBe('s')
+    await until(() => agent.events.some((e) => e.type === 'error' && /notices .* are not kept/.test(e.error.message)))
+    await database.rows('alter table trunkline_pgagent.step_notice_away rename to step_notice')
+  })
 
   test('of SQL runs as the step user, never with the rights of the agent; without one it is refused', async () => {
     const code = `insert into public.seen(who) select 'as ' || current_user; update pgagent.pga_job set jobname = 'mine'`
@@ -175,15 +237,43 @@ describe('a step', () => {
     }
   })
 
+  test('of a script has limits of its own, as shell_run has them', async () => {
+    await using agent = agentWith({ allowBatch: true })
+    const id = await due([{ kind: 'b', code: 'grep -E "core|open files|processes" /proc/self/limits' }])
+    await agent.runOnce()
+    const output = (await runsOf(id))[0]?.steps[0].output
+    for (const limit of [/core file size +0 +0/, /processes +4096 +4096/, /open files +1024 +1024/]) expect(output).toMatch(limit)
+  })
+
   test('that floods its output is kept to the limit, and what is no UTF-8 does not hurt', async () => {
     await using agent = agentWith({ allowBatch: true, maxOutputBytes: 10_000 })
-    const flood = await due([{ kind: 'b', code: 'yes | head -c 300000000' }])
+    const flood = await due([{ kind: 'b', code: 'yes | head -c 1000000000' }])
     const dirty = await due([{ kind: 'b', code: `printf '\\377\\000x'` }])
     await agent.runOnce()
     expect((await runsOf(flood))[0]).toMatchObject({ status: 's', steps: [{ status: 's', result: 0 }] })
-    expect((await runsOf(flood))[0]?.steps[0].output).toHaveLength(10_000)
+    const output = (await runsOf(flood))[0]?.steps[0].output
+    expect(output).toBe(`${'y\n'.repeat(5000)}\n… 999990000 bytes more are left out …\n`)
     expect((await runsOf(dirty))[0]).toMatchObject({ status: 's', steps: [{ output: '\ufffdx' }] })
   })
+})
+
+test('the log is kept as long as was said: by age, and by number for each job; what runs stays', async () => {
+  const [much, old] = [await due([], 'null'), await due([], 'null')]
+  await database.rows(`insert into pgagent.pga_joblog(jlgjobid, jlgstatus) select $1, 's' from generate_series(1, 2500)`, [much])
+  await database.rows(
+    `insert into pgagent.pga_joblog(jlgjobid, jlgstatus, jlgstart) select $1, status, now() - interval '10 days' from unnest(array['s', 'f', 'r']) status`,
+    [old],
+  )
+  await database.rows(`insert into pgagent.pga_joblog(jlgjobid, jlgstatus) values ($1, 's')`, [old])
+  const counts = async () => [await runsOf(much), await runsOf(old)].map((runs) => runs.length)
+  await using keeps = agentWith()
+  await keeps.runOnce()
+  expect(await counts()).toEqual([2500, 4])
+  await using trims = agentWith({ keepLog: { days: 7, runs: 20 } })
+  await trims.runOnce()
+  expect(await counts()).toEqual([20, 2])
+  expect((await runsOf(old)).map((run) => run.status)).toEqual(['r', 's'])
+  expect(trims.events.find((event) => event.type === 'log_trimmed')).toMatchObject({ runs: 2482 })
 })
 
 describe('faults', () => {
@@ -209,8 +299,8 @@ describe('faults', () => {
     await until(async () => (await runsOf(id)).length === 1)
     const [run] = await runsOf(id)
     await until(async () => {
-      const killed = `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and state = 'active'`
-      return (await database.rows(killed, [`pgagent step ${run?.id}`])).length === 1
+      const killed = `select pg_terminate_backend(pid) from pg_stat_activity where application_name like $1 and state = 'active'`
+      return (await database.rows(killed, [`pgagent step %/${run?.id}`])).length === 1
     })
     expect((await ended(id))[0]).toMatchObject({
       status: 'f',
@@ -229,7 +319,8 @@ describe('faults', () => {
     )
     const session = await database.client()
     session.on('error', () => {})
-    await session.query(`set application_name = 'pgagent step ${run?.jlgid}'`)
+    const [{ oid }] = await database.rows(`select oid from pg_database where datname = current_database()`)
+    await session.query(`set application_name = 'pgagent step ${oid}/${run?.jlgid}'`)
     const sleeping = session.query('select pg_sleep(60)').then(
       () => 'slept',
       () => 'ended',

@@ -4,23 +4,28 @@ import type pg from 'pg'
 import { type ClaimedJob, type RunSettings, runJob } from './run-job.ts'
 
 const claim = statement(import.meta.url, 'claim.sql')
+const claimStep = statement(import.meta.url, 'claim-step.sql')
 const register = statement(import.meta.url, 'register.sql')
 const closeDead = statement(import.meta.url, 'close-dead.sql')
 const dropDead = statement(import.meta.url, 'drop-dead.sql')
 const wantedCancels = statement(import.meta.url, 'wanted-cancels.sql')
 const nextDue = statement(import.meta.url, 'next-due.sql')
+const trimLog = statement(import.meta.url, 'trim-log.sql')
 
 /** What our triggers send: {@link installSchema} has them. */
 export const pgAgentChannel = 'trunkline_pgagent'
 
 /** How often the runs of agents that are gone are looked for. */
 const sweepMs = 30_000
+/** How often old runs are deleted from the log. */
+const trimMs = 3_600_000
 
 /** What an agent tells of itself. */
 export type AgentEvent =
   | { type: 'registered'; pid: number }
   | { type: 'dead_closed'; runs: number; steps: number; sessions: number }
-  | { type: 'run_started'; jobId: number; runId: number }
+  | { type: 'log_trimmed'; runs: number }
+  | { type: 'run_started'; jobId: number; job: string; runId: number }
   | { type: 'run_ended'; jobId: number; runId: number; status: string; scheduleError?: Error }
   | { type: 'run_cancelled'; jobId: number; runId: number }
   | { type: 'error'; error: Error }
@@ -45,6 +50,8 @@ export interface AgentOptions {
   maxOutputBytes?: number
   /** Run a job again whose agent died in the middle? Default no, as the original. */
   retryOnCrash?: boolean
+  /** How much of pgAgent's log is kept: days, ended runs of each job. Default: all of it, as the original. */
+  keepLog?: { days?: number | undefined; runs?: number | undefined } | undefined
   /** Whose clock schedules show. Default `UTC`. */
   timezone?: string
   onEvent?: (event: AgentEvent) => void
@@ -82,6 +89,7 @@ export function createAgent(options: AgentOptions): Agent {
   let started = false
   let stopping = false
   let sweptAt = Number.NEGATIVE_INFINITY
+  let trimmedAt = Number.NEGATIVE_INFINITY
   const settings: RunSettings = {
     database,
     stepUser: options.stepUser ?? null,
@@ -90,6 +98,7 @@ export function createAgent(options: AgentOptions): Agent {
     maxOutputBytes: options.maxOutputBytes ?? 1_000_000,
     timezone: options.timezone ?? 'UTC',
     pid: () => pid as number,
+    onError: (error) => tell(error),
     giveUp: giveUp.signal,
   }
   const tell = (error: unknown) => onEvent({ type: 'error', error: error as Error })
@@ -137,6 +146,20 @@ export function createAgent(options: AgentOptions): Agent {
     sweptAt = performance.now()
   }
 
+  /** A log that grows for ever is slow to look at, and full one day. */
+  async function trim(): Promise<void> {
+    const { days = null, runs: kept = null } = options.keepLog ?? {}
+    if ((days === null && kept === null) || performance.now() - trimmedAt < trimMs) return
+    let total = 0
+    for (;;) {
+      const [row] = await database.run<{ n: number }>(trimLog, [days, kept])
+      total += row?.n ?? 0
+      if (row?.n !== 1000 || stopping) break
+    }
+    if (total > 0) onEvent({ type: 'log_trimmed', runs: total })
+    trimmedAt = performance.now()
+  }
+
   async function lookForCancels(): Promise<void> {
     if (runs.size === 0) return
     const rows = await database.run<{ run_id: number }>(wantedCancels, [`{${[...runs.keys()].join(',')}}`])
@@ -151,7 +174,7 @@ export function createAgent(options: AgentOptions): Agent {
   function begin(job: ClaimedJob): void {
     const of = { jobId: job.job_id, runId: job.log_id }
     const end = new AbortController()
-    onEvent({ type: 'run_started', ...of })
+    onEvent({ type: 'run_started', ...of, job: job.jobname })
     const over = runJob(settings, job, end.signal)
       .then((ended) => onEvent({ type: 'run_ended', ...of, ...ended }), tell)
       .finally(() => {
@@ -162,11 +185,12 @@ export function createAgent(options: AgentOptions): Agent {
   }
 
   /** Claims what is due, as far as there is room. */
-  async function claimDue(until: Date | null): Promise<number> {
+  async function claimDue(until: string | null): Promise<number> {
     let count = 0
     while (!stopping && runs.size < maxParallel) {
       await enter()
-      const [job] = await database.run<ClaimedJob>(claim, [pid, hostName, until])
+      const [due] = await database.run<ClaimedJob>(claim, [pid, hostName, until])
+      const job = due ?? (await database.run<ClaimedJob>(claimStep, [pid, hostName]))[0]
       if (!job) break
       count++
       begin(job)
@@ -185,6 +209,7 @@ export function createAgent(options: AgentOptions): Agent {
     try {
       await enter()
       await sweep()
+      await trim()
       await lookForCancels()
       await claimDue(null)
       ms = await pause()
@@ -211,10 +236,12 @@ export function createAgent(options: AgentOptions): Agent {
   async function runOnce(): Promise<number> {
     await enter()
     await sweep()
-    const [row] = await database.query<{ now: Date }>(`select now()`)
+    await trim()
+    // as text: a Date has no microseconds, and what became due in this one would be left out
+    const [row] = await database.query<{ now: string }>(`select now()::text now`)
     let count = 0
     for (;;) {
-      const claimed = await claimDue(row?.now as Date)
+      const claimed = await claimDue(row?.now as string)
       count += claimed
       const going = [...runs.values()].map(({ over }) => over)
       if (going.length === 0) return count

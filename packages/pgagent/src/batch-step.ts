@@ -24,7 +24,7 @@ export interface BatchStep {
 const passed = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TMP|TEMP|TEMPDIR)$/
 const environment = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => passed.test(name)))
 
-/** Collects at most `max` bytes, and reads on. */
+/** Collects at most `max` bytes, and reads on; says how much was left out. */
 function collect(stream: Readable, max: number): () => string {
   const chunks: Buffer[] = []
   let size = 0
@@ -33,8 +33,14 @@ function collect(stream: Readable, max: number): () => string {
     size += chunk.length
   })
   // a text of PostgreSQL holds neither broken UTF-8 nor NUL
-  return () => Buffer.concat(chunks).toString('utf8').replaceAll('\0', '')
+  return () => {
+    const text = Buffer.concat(chunks).toString('utf8').replaceAll('\0', '')
+    return size > max ? `${text}\n… ${size - max} bytes more are left out …\n` : text
+  }
 }
+
+/** So long what was killed is heard out. */
+const lastWordsMs = 250
 
 function killGroup(pid: number | undefined): void {
   try {
@@ -44,14 +50,22 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
+/** As shell_run has them, for everything that a script starts. The number of processes has another letter in each shell. */
+const limited = 'ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -p 4096 2>/dev/null || ulimit -u 4096 2>/dev/null; exec sh -c "$1"'
+
 async function runScript(script: string, step: BatchStep): Promise<StepOutcome> {
-  const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'pipe'], argv0: 'sh', env: environment() })
+  const child = spawn('/bin/sh', ['-c', limited, 'sh', script], { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: environment() })
   const stdout = collect(child.stdout, step.maxOutputBytes)
   const stderr = collect(child.stderr, step.maxOutputBytes)
   let stopped = ''
   const end = (why: string) => {
     stopped ||= `${why}\n`
     killGroup(child.pid)
+    // what left the group keeps the outputs open for ever
+    setTimeout(() => {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }, lastWordsMs)
   }
   const cancelled = () => end('the run was cancelled')
   const timer = step.timeoutMs === undefined ? undefined : setTimeout(end, step.timeoutMs, `stopped after ${step.timeoutMs} ms`)
@@ -73,7 +87,7 @@ async function runScript(script: string, step: BatchStep): Promise<StepOutcome> 
 
 /**
  * Runs a script as pgAgent does: a file of its own in the temporary directory, started by `sh -c`, so that a shebang counts and
- * `sh` reads it otherwise. The step lasts until both outputs are closed. Never throws: what fails is in the outcome.
+ * `sh` reads it otherwise; within limits of open files, processes and core files. The step lasts until both outputs are closed, or it is stopped. Never throws: what fails is in the outcome.
  */
 export async function runBatchStep(step: BatchStep): Promise<StepOutcome> {
   let directory: string | undefined

@@ -52,7 +52,14 @@ export function parseConnectionString(text: string): ClientConfig {
     password: () => parts.get('password') ?? '',
     ssl: encrypted[parts.get('sslmode') ?? ''] ?? false,
     options: parts.get('options') ?? '',
-    application_name: parts.get('application_name') ?? 'pgagent step',
+    ...(parts.has('application_name') ? { application_name: parts.get('application_name') as string } : {}),
     ...(seconds > 0 ? { connectionTimeoutMillis: seconds * 1000 } : {}),
   }
+}
+
+/** A connection string as it may be shown: passwords are stars. */
+export function maskSecrets(text: string): string {
+  return text
+    .replace(/^(postgres(?:ql)?:\/\/[^:@/?#]*:)[^@/?#]*@/, '$1********@')
+    .replace(/\b((?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\[\s\S])*'?|[^\s&]*)/gi, '$1********')
 }

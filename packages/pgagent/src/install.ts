@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Database } from '@trunkline/engine/postgres'
 
-const script = (name: string) => readFileSync(new URL(`../schema/${name}.sql`, import.meta.url), 'utf8')
+/** A script of `schema/`. */
+export const script = (name: 'pgagent' | 'trunkline_pgagent') => readFileSync(new URL(`../schema/${name}.sql`, import.meta.url), 'utf8')
 
 /** What {@link installSchema} did. */
 export interface Installed {

@@ -7,6 +7,9 @@ const runNowStatement = statement(import.meta.url, 'run-now.sql')
 const enableStatement = statement(import.meta.url, 'set-enabled.sql')
 const cancelStatement = statement(import.meta.url, 'want-cancel.sql')
 const releaseStatement = statement(import.meta.url, 'release.sql')
+const wantStepStatement = statement(import.meta.url, 'want-step.sql')
+const listRunsStatement = statement(import.meta.url, 'list-runs.sql')
+const clearStatement = statement(import.meta.url, 'clear-history.sql')
 
 /** What the letter in a log row means: running, succeeded, failed, ignored (or no steps to execute), aborted. */
 export type PgAgentStatus = 'r' | 's' | 'f' | 'i' | 'd'
@@ -47,7 +50,16 @@ export interface PgAgentRun {
     startedAt: string
     ms: number | null
     output: string | null
+    /** What the server said while it ran, such as by `raise notice`, line by line. */
+    notices: string | null
   }[]
+}
+
+/** A run as its log has it; output and notices of steps only where a single run is read. */
+export interface PgAgentLoggedRun extends Omit<PgAgentRun, 'steps'> {
+  /** Of a run of one step alone. */
+  onlyStep: number | null
+  steps: (PgAgentRun['steps'][number] & { outputLength: number })[]
 }
 
 /** The jobs of a schema, by name. */
@@ -94,3 +106,38 @@ export const cancelRun = (database: Database, runId: number, by: string) =>
 /** Frees a job whose agent is gone, and closes its run as aborted. @throws `pgagent_refused` unless it is held by such a one */
 export const releaseJob = (database: Database, jobId: number) =>
   act(database, releaseStatement, [jobId], 'pgagent_refused', 'job', 'a job that is held by an agent whose session is gone')
+
+/**
+ * Asks an agent of ours to run one step alone, enabled or not; the next run of its job stays as it is. The original does not listen. What no agent
+ * has run after an hour is forgotten.
+ * @throws `pgagent_refused` unless the job has such a step, and does not run
+ */
+export async function runStep(database: Database, jobId: number, stepId: number, by: string): Promise<void> {
+  await act(database, wantStepStatement, [jobId, stepId, by], 'pgagent_refused', 'job', 'a job with this step that does not run now')
+}
+
+async function loggedRuns(database: Database, values: unknown[]): Promise<PgAgentLoggedRun[]> {
+  const rows = await database.run(listRunsStatement, values)
+  return rows.map(({ job_id: jobId, started_at: startedAt, only_step: onlyStep, ...row }) => ({ ...row, jobId, startedAt, onlyStep }))
+}
+
+/** Runs of a job, or of all with null, newest first, without the output of steps. @param below only runs with a smaller number */
+export async function listRuns(
+  database: Database,
+  { jobId, below, limit }: { jobId: number | null; below: number | null; limit: number },
+): Promise<PgAgentLoggedRun[]> {
+  return await loggedRuns(database, [jobId, below, limit, null])
+}
+
+/** A run with the output of each step. @throws `pgagent_not_found` */
+export async function readRun(database: Database, runId: number): Promise<PgAgentLoggedRun> {
+  const [run] = await loggedRuns(database, [null, null, 1, runId])
+  if (run) return run
+  throw new TrunklineError('pgagent_not_found', { field: 'run', received: runId })
+}
+
+/** Deletes the log of the runs of a job that have ended. @param before only of those that began before; null = all @returns how many */
+export async function clearHistory(database: Database, jobId: number, before: string | null): Promise<number> {
+  const [row] = await database.run<{ runs: number }>(clearStatement, [jobId, before])
+  return row?.runs ?? 0
+}

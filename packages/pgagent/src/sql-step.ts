@@ -22,9 +22,21 @@ function whyUnreachable(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** Sends a text; its rows are counted as they come, and not kept: a result may be larger than memory. */
+function ask(client: pg.Client, sql: string): Promise<pg.QueryResult | pg.QueryResult[]> {
+  return new Promise((resolve, reject) => {
+    const query = new pg.Query(sql)
+    // with a listener, and without a callback, pg gathers no rows
+    query.on('row', () => {})
+    query.once('error', reject)
+    query.once('end', (answer) => resolve(answer as unknown as pg.QueryResult | pg.QueryResult[]))
+    client.query(query)
+  })
+}
+
 async function send(client: pg.Client, sql: string): Promise<StepOutcome> {
   // several statements answer with an array
-  const answer: pg.QueryResult | pg.QueryResult[] = await client.query(sql)
+  const answer = await ask(client, sql)
   const last = Array.isArray(answer) ? answer.at(-1) : answer
   if (!last?.command) return failed('ERROR:  the step has no statement')
   if (client.getTransactionStatus() === 'I') return { ok: true, result: last.rowCount ?? 0, output: '' }
@@ -38,6 +50,8 @@ export interface StepBounds {
   timeoutMs?: number | undefined
   /** Somebody wants it to end. */
   signal?: AbortSignal | undefined
+  /** The server says something beside the result. */
+  onNotice?: ((severity: string, message: string) => void) | undefined
 }
 
 /** A backend that does not answer to a cancellation is ended after so long. */
@@ -93,6 +107,7 @@ export async function runSqlStep(connect: () => pg.ClientConfig, sql: string, bo
   try {
     client = new pg.Client({ connectionTimeoutMillis: 10_000, keepAlive: true, ...connect() })
     client.on('error', () => {})
+    client.on('notice', ({ severity, message }) => bounds.onNotice?.(severity ?? 'NOTICE', message ?? ''))
     await client.connect()
   } catch (error) {
     return failed(`Couldn't get a connection to the database!\n${whyUnreachable(error)}`)

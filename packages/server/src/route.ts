@@ -8,12 +8,12 @@ import type { Principal } from './door/principal.ts'
  * Who may call a route, and on whose objects. A route without it does not register.
  * - `anyone`: without credentials · `local`: from this machine, or signed in · `signed-in`: any role · else the least role.
  * - object: what the path or the body names and how it is kept from strangers. `job`, `jobs`: looked up within the caller's
- *   scope · `queue`, `task`: refused outside the scope · `self`: the caller's own · `none`: nothing that has a scope.
+ *   scope · `queue`, `task`, `server` (of pgAgent): refused outside the scope · `self`: the caller's own · `none`: nothing that has a scope.
  */
 export interface Access {
   readonly role: Role | 'anyone' | 'local' | 'signed-in'
   readonly right?: Right
-  readonly object: 'job' | 'jobs' | 'queue' | 'queues' | 'task' | 'tasks' | 'self' | 'none'
+  readonly object: 'job' | 'jobs' | 'queue' | 'queues' | 'task' | 'tasks' | 'server' | 'servers' | 'self' | 'none'
 }
 
 /** What a change notes for the audit. */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import { TrunklineError } from '@trunkline/contract'
@@ -12,15 +11,17 @@ import { addConsoleFiles } from './console/files.ts'
 import { addLogin } from './console/login.ts'
 import { addDocs } from './docs.ts'
 import { createRefusals } from './door/audit.ts'
+import { followConnections } from './door/connections.ts'
 import { createIdentity, type Identity } from './door/identity.ts'
 import { createIssuers } from './door/issuers.ts'
 import { readJsonBody } from './door/json-body.ts'
 import { createLimiter } from './door/limits.ts'
 import { explain } from './door/problems.ts'
-import { secretFrom, secretOfFile } from './door/secret.ts'
+import { secretOf } from './door/secret.ts'
 import { createSigningKeys } from './door/signing-keys.ts'
 import { createSockets, type Sockets } from './live/sockets.ts'
 import { createMetrics } from './metrics.ts'
+import { createPgAgentServers, type DefaultPgAgent } from './pgagent/servers.ts'
 import { apiPrefix } from './prefix.ts'
 import { checkQuery, readQuery } from './query.ts'
 import { register } from './register.ts'
@@ -36,7 +37,10 @@ import { flowRoutes } from './routes/flows.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { oidcRoutes } from './routes/oidc.ts'
+import { pgAgentJobRoutes } from './routes/pgagent-jobs.ts'
+import { pgAgentServerRoutes } from './routes/pgagent-servers.ts'
 import { queueRoutes } from './routes/queues.ts'
+import { retentionRoutes } from './routes/retention.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
 import { searchRoutes } from './routes/search.ts'
 import { systemRoutes } from './routes/system.ts'
@@ -44,7 +48,7 @@ import { templateRoutes } from './routes/templates.ts'
 import { userRoutes } from './routes/users.ts'
 import { workerRoutes } from './routes/workers.ts'
 import { createSchemas } from './schemas.ts'
-import type { ListBackups, Service } from './service.ts'
+import type { CompareBackup, ListBackups, Service } from './service.ts'
 import type { ServerSettings } from './settings.ts'
 
 /** Something that happened to the server. */
@@ -63,6 +67,10 @@ export interface ServerOptions {
   allowUnsafe?: boolean
   /** How finished backups are listed. Without it the routes of backups say that they are not configured. */
   backups?: ListBackups
+  /** How a backup is compared with a database. Without it the route for it says that it is not configured. */
+  compareBackup?: CompareBackup
+  /** The schema `pgagent` of the settings: the server `default`. Without it there is none. */
+  pgagent?: DefaultPgAgent
   /** Where the built console lies. Without it there is no page at /admin/jobs. */
   consoleDir?: string
   onEvent?: (event: ServerEvent) => void
@@ -78,7 +86,7 @@ export interface Server {
   readonly routes: readonly Route[]
   /** Listens; resolves with the address. @throws `port_taken` */
   start(): Promise<string>
-  /** Answers what is under way, then closes. Twice or unstarted is fine. */
+  /** Answers what is under way, for five seconds at the most, then closes. Twice or unstarted is fine. */
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -89,6 +97,8 @@ const queryTimeoutMs = 2500
 const poolSize = 10
 const bodyLimit = 1024 * 1024
 const longestUrl = 8192
+/** Whoever has had no answer by then gets none when the server stops. */
+const graceMs = 5000
 
 const contentSecurity = {
   'default-src': ["'self'"],
@@ -218,7 +228,7 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
   const connection = { ...options.database, connectTimeoutMs, queryTimeoutMs, poolSize, applicationName: 'trunkline server', onError }
   const trunkline = await Trunkline.connect({ ...connection, allowUnsafe: options.allowUnsafe ?? false })
   const database = openDatabase(connection)
-  const secret = settings.secret ? secretFrom(settings.secret) : secretOfFile(join(dataDir, 'keys', 'secret'))
+  const secret = secretOf(settings.secret, dataDir)
   const hour = 3_600_000
   const keys = createSigningKeys(database, secret, {
     issuer: 'trunkline',
@@ -239,6 +249,8 @@ async function openService(options: ServerOptions, onError: (error: Error) => vo
     schemas: createSchemas(trunkline),
     metrics: createMetrics(trunkline, database),
     backups: options.backups ?? null,
+    compareBackup: options.compareBackup ?? null,
+    pgagent: createPgAgentServers(database, secret, options.pgagent ?? null),
     settings,
     version,
     startedAt: new Date(),
@@ -288,10 +300,13 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...templateRoutes(service),
     ...queueRoutes(service),
     ...workerRoutes(service),
+    ...retentionRoutes(service),
     ...userRoutes(service),
     ...apiKeyRoutes(service),
     ...auditRoutes(service),
     ...systemRoutes(service),
+    ...pgAgentServerRoutes(service),
+    ...pgAgentJobRoutes(service),
   ]
   addManners(app, settings.erpPrefix, onEvent)
   await app.register(cookie)
@@ -310,13 +325,16 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   if (options.consoleDir) addConsoleFiles(app, settings, { folder: options.consoleDir, version: options.version })
   addNotFound(app, routes)
   await app.ready()
+  const connections = followConnections(app.server)
   const sockets = createSockets(service, app.server, onError)
   service.metrics.watch(sockets)
 
   let stopping: Promise<void> | undefined
   const stopOnce = async () => {
     await sockets.stop()
+    connections.end(graceMs)
     await app.close()
+    await service.pgagent.close()
     await service.trunkline.close()
     await service.database.close()
   }

@@ -9,8 +9,9 @@ import { onServer, testDatabase, until, urlOf } from '../../../test/support/data
 import { runTask } from '../../../test/support/run-task.ts'
 import { type Backup, listBackups, verifyBackup } from './backup-files.ts'
 import { toPrune } from './backup-prune.ts'
+import { readArchiveList } from './compare-backup.ts'
 import { findDumpTools } from './dump-tools.ts'
-import { builtInTasks, type TaskEnvironment } from './index.ts'
+import { builtInTasks, compareBackup, type TaskEnvironment } from './index.ts'
 
 const db = await testDatabase()
 const folder = mkdtempSync(join(tmpdir(), 'trunkline-backup-'))
@@ -82,10 +83,60 @@ async function roundTrip(environment: Partial<TaskEnvironment>, format: string):
   expect(await runTask(task('backup_restore'), { filename: result.filename, database: copy }).result).toMatchObject({ database: copy })
   expect(await fingerprint(urlOf(copy))).toEqual(await fingerprint(db.url))
   await expect(runTask(task('backup_restore'), { filename: result.filename, database: copy }).result).rejects.toThrow(/exists/)
+  await compares(result.filename, copy)
   await onServer(`comment on database ${copy} is 'old'`)
   await runTask(task('backup_restore'), { filename: result.filename, database: copy, replace: true }).result
   expect(await onServer(`select datname from pg_database where datname like '%replaced%' or datname like 'restore\\_%'`)).toEqual([])
 }
+
+/** What a backup and the database that it was restored into have, and what is only there. */
+async function compares(filename: string, copy: string): Promise<void> {
+  const environment = { connectionString: db.url, storage }
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ connectionString: urlOf(copy) })
+  await client.connect()
+  await client.query(`create table "since; then" (id int)`)
+  await client.query(`analyze plain`)
+  await client.end()
+  const { backup, target, tables, server } = await compareBackup(environment, filename, copy)
+  expect({ ...backup, tables: 0 }).toEqual({ filename, database: db.name, server: backup.server, tables: 0 })
+  expect([Number.parseInt(backup.server as string, 10), Number.parseInt(server, 10)]).toEqual([serverMajor, serverMajor])
+  expect(target).toEqual({ database: copy, tables: backup.tables + 1 })
+  expect(tables.filter(({ inTarget }) => !inTarget)).toEqual([])
+  expect(tables.filter(({ inBackup }) => !inBackup)).toEqual([
+    { schema: 'public', name: 'since; then', inBackup: false, inTarget: true, targetRows: null },
+  ])
+  expect(tables.filter(({ name }) => /^(plain|parts)/.test(name)).map(({ name, targetRows }) => [name, targetRows])).toEqual([
+    ['parts', null],
+    ['parts_1', null],
+    ['plain', 5000],
+  ])
+  const none = await compareBackup(environment, filename, 'not_there_yet')
+  expect(none).toMatchObject({ target: null, backup })
+  expect(none.tables.every(({ inBackup, inTarget }) => inBackup && !inTarget)).toBe(true)
+}
+
+test('the list of an archive: tables of all kinds, neither their rows nor what belongs to them', () => {
+  const text = `;
+; Archive created at 2026-11-27 20:00:00 UTC
+;     Dumped from database version: 18.4 (Debian 18.4-1)
+;     Dumped by pg_dump version: 18.4
+;
+217; 1259 16390 TABLE public order list shop
+218; 1259 16391 FOREIGN TABLE other far shop
+219; 1259 16392 SEQUENCE public order_id_seq shop
+220; 0 0 TABLE ATTACH public parts_1 shop
+3400; 0 16390 TABLE DATA public order list shop
+3200; 2606 16400 CONSTRAINT public order list order_pkey shop
+`
+  expect(readArchiveList(text)).toEqual({
+    server: '18.4',
+    tables: [
+      { schema: 'public', name: 'order list' },
+      { schema: 'other', name: 'far' },
+    ],
+  })
+})
 
 describe('a backup made, verified and restored has equal rows and checksums', () => {
   test('by the built-in dump', () => roundTrip(builtIn, 'sql.gz'))

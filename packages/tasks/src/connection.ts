@@ -55,7 +55,10 @@ export async function openClient(connectionString: string, name: string, databas
   }
 }
 
-/** Runs `work` with a connection of its own; an abort cancels the running statement in the server. */
+/** A statement that does not heed its cancellation has its session ended after so long. */
+const patienceMs = 5000
+
+/** Runs `work` with a connection of its own; an abort cancels the running statement in the server, and ends the session where that does not help. */
 export async function withClient<T>(
   options: { connectionString: string; name: string; database?: string | undefined; signal: AbortSignal },
   work: (client: pg.Client) => Promise<T>,
@@ -64,7 +67,8 @@ export async function withClient<T>(
   signal.throwIfAborted()
   const client = await openClient(connectionString, name, database)
   const { rows } = await client.query('select pg_backend_pid() pid')
-  const onAbort = () => void cancelBackend(connectionString, rows[0].pid).catch(() => {})
+  let over = false
+  const onAbort = () => void endBackend(connectionString, rows[0].pid, () => over).catch(() => {})
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     signal.throwIfAborted()
@@ -72,15 +76,22 @@ export async function withClient<T>(
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {
+    over = true
     signal.removeEventListener('abort', onAbort)
     await client.end().catch(() => {})
   }
 }
 
-async function cancelBackend(connectionString: string, pid: number): Promise<void> {
+/** Politely, then by force: a role may end its own sessions. */
+async function endBackend(connectionString: string, pid: number, isOver: () => boolean): Promise<void> {
   const other = await openClient(connectionString, 'cancel')
   try {
-    await other.query('select pg_cancel_backend($1)', [pid])
+    for (const end of ['pg_cancel_backend', 'pg_terminate_backend']) {
+      if (isOver()) return
+      await other.query(`select ${end}($1)`, [pid])
+      const until = performance.now() + patienceMs
+      while (!isOver() && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 25))
+    }
   } finally {
     await other.end()
   }

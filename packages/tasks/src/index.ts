@@ -12,8 +12,10 @@ import { maintenanceReindex } from './maintenance-reindex.ts'
 import { maintenanceVacuum } from './maintenance-vacuum.ts'
 import { shellRun } from './shell-run.ts'
 import { sqlRun } from './sql-run.ts'
+import { stepsRun } from './steps-run.ts'
 
 export { type Backup, type BackupManifest, listBackups, type VerifiedBackup, verifyBackup } from './backup-files.ts'
+export { type BackupComparison, type ComparedTable, compareBackup } from './compare-backup.ts'
 export { type DumpTool, findDumpTools, findRestoreTools } from './dump-tools.ts'
 export type { TaskEnvironment } from './environment.ts'
 
@@ -49,5 +51,6 @@ function onPrimary(build: Build, environment: TaskEnvironment): Task {
 /** The tasks that come with Trunkline, for one server (or several, of which one is the primary) and storage. */
 export function builtInTasks(environment: TaskEnvironment): Task[] {
   const several = /^[^?]*,/.test(environment.connectionString)
-  return builders.map((build) => (several ? onPrimary(build, environment) : build(environment)))
+  const tasks = builders.map((build) => (several ? onPrimary(build, environment) : build(environment)))
+  return [...tasks, stepsRun(tasks)]
 }

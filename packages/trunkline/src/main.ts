@@ -9,8 +9,10 @@ import { flowsCommand } from './commands/flows.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { pgCronCommand } from './commands/pg-cron.ts'
 import { pgagentCommand } from './commands/pgagent.ts'
 import { queuesCommand } from './commands/queues.ts'
+import { retentionCommand } from './commands/retention.ts'
 import { schedulesCommand } from './commands/schedules.ts'
 import { serverCommand } from './commands/server.ts'
 import { templatesCommand } from './commands/templates.ts'
@@ -72,7 +74,9 @@ function build(): Command {
     usersCommand,
     keysCommand,
     auditCommand,
+    retentionCommand,
     pgagentCommand,
+    pgCronCommand,
     doctorCommand,
   ])
     add(program)

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { TrunklineError } from '@trunkline/contract'
 import { fileSystemStorage, type KeeperOptions, type RetentionOptions, type Storage, type Task, Trunkline } from '@trunkline/engine'
 import type { DatabaseOptions } from '@trunkline/engine/postgres'
-import { builtInTasks } from '@trunkline/tasks'
+import { builtInTasks, type TaskEnvironment } from '@trunkline/tasks'
 import { findEmbedded } from './embedded.ts'
 import type { Settings } from './settings.ts'
 
@@ -69,6 +69,11 @@ export async function pgAgentDatabase(settings: Settings, env: NodeJS.ProcessEnv
   return { connectionString: url.href, applicationName: 'trunkline pgagent' }
 }
 
+/** Is the schema `pgagent` of these settings in Trunkline's own database? */
+export function isOwnPgAgent({ pgagent }: Settings, env: NodeJS.ProcessEnv = process.env): boolean {
+  return !env.TRUNKLINE_PGAGENT_URL && !pgagent.db_host
+}
+
 /** Where backups are kept. */
 export function backupStorage(settings: Settings): Storage {
   return fileSystemStorage(settings.backupDir)
@@ -80,11 +85,11 @@ export function keeperOptions({ keeper, retention }: Settings): KeeperOptions {
   return { staleMs: stale, sweepMs: sweep, crashLimit, retention: retention as RetentionOptions }
 }
 
-/** The tasks that come with Trunkline, for the database of these settings. They need sessions, so they go past a pooler. */
-export async function tasksFor(settings: Settings): Promise<Task[]> {
+/** What built-in tasks may use, with these settings. They need sessions, so they go past a pooler. */
+export async function taskEnvironment(settings: Settings): Promise<TaskEnvironment> {
   const connectionString = settings.databaseDirectUrl ?? (await databaseUrl(settings))
   const { pgDump, pgRestore } = settings.backup
-  return builtInTasks({
+  return {
     connectionString,
     storage: backupStorage(settings),
     schema: settings.schema,
@@ -92,7 +97,12 @@ export async function tasksFor(settings: Settings): Promise<Task[]> {
     http: settings.http,
     ...(pgDump ? { pgDump } : {}),
     ...(pgRestore ? { pgRestore } : {}),
-  })
+  }
+}
+
+/** The tasks that come with Trunkline, for the database of these settings. */
+export async function tasksFor(settings: Settings): Promise<Task[]> {
+  return builtInTasks(await taskEnvironment(settings))
 }
 
 /** Connects with these settings. */

@@ -48,6 +48,25 @@ const names = z
   ])
   .refine((list) => list.every((n) => namePattern.test(n)), 'names of A-Z a-z 0-9 _ . : / -, separated by commas')
 
+/** How the jobs of a registered server run here. */
+const servedServer = z
+  .strictObject({
+    step_user: z.string().min(1).optional(),
+    step_password: z.string().min(1).optional(),
+    /** Where the step user may go: who changes a registration must not get its password sent elsewhere. */
+    host: z.string().min(1).optional(),
+    port: count(1, 65_535).default(5432),
+    allow_batch: flag.default(false),
+    max_parallel: count(1, 1000).default(8),
+    keep_log_days: count(1, 36_500).optional(),
+    keep_log_runs: count(1, 1_000_000).optional(),
+  })
+  .refine(
+    // without a password the driver would send one meant for another server: PGPASSWORD
+    ({ step_user, step_password, host }) => new Set([step_user, step_password, host].map((given) => given === undefined)).size === 1,
+    'step_user, step_password and host: all three or none',
+  )
+
 const schema = z.strictObject({
   databaseUrl: z.string().min(1).optional(),
   databaseDirectUrl: z.string().min(1).optional(),
@@ -115,7 +134,20 @@ const schema = z.strictObject({
       step_password: z.string().optional(),
       allow_batch: flag.default(false),
       max_parallel: count(1, 1000).default(8),
+      /** How long ended runs stay in pgAgent's log, and how many of each job. Without them: for ever. */
+      keep_log_days: count(1, 36_500).optional(),
+      keep_log_runs: count(1, 1_000_000).optional(),
       timezone: z.string().min(1).default('UTC'),
+      /** Registered servers whose jobs the agent here runs too, by their sid. */
+      serve: z
+        .record(z.string(), servedServer, 'a map: the sid of a registered server, and how its jobs run')
+        .superRefine((servers, context) => {
+          for (const sid of Object.keys(servers)) {
+            if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(sid) || sid === 'default')
+              context.addIssue({ code: 'custom', path: [sid], message: 'the sid of a registered server: a-z 0-9 _ -, not default' })
+          }
+        })
+        .optional(),
     })
     .prefault({}),
   backup: z

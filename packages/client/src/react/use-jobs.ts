@@ -65,7 +65,7 @@ export function useJobs(query: JobListQuery = {}): JobsResult {
       ...(task === undefined ? {} : { task }),
       ...(tags === undefined ? {} : { tags }),
     }
-    const subscription = client.live.subscribe('List', { filter }, { onEvent: soon, onGap: soon })
+    const subscription = client.live.subscribe('List', { filter }, { onBegin: soon, onEvent: soon, onGap: soon })
     void read(undefined, stopped.signal)
     return () => {
       gone.current = true

@@ -26,6 +26,12 @@ export function useLiveLog({ jobId, keep = 5000 }: LiveLogOptions): LiveLog {
     if (!jobId) return
     let gone = false
     let last = 0n
+    let isReading = false
+    /** Have all lines been read that nobody tells of? */
+    let isCurrent = false
+    let isMissed = false
+    /** Lines that came while pages were being read: they are later than those. */
+    let early: LogLineAnswer[] = []
     const add = (lines: readonly LogLineAnswer[]) => {
       const fresh = lines.filter((line) => BigInt(line.no) > last)
       const newest = fresh.at(-1)
@@ -38,31 +44,47 @@ export function useLiveLog({ jobId, keep = 5000 }: LiveLogOptions): LiveLog {
         return { of: jobId, lines: all.slice(over), dropped: mine.dropped + over, error: null }
       })
     }
-    /** All lines after the last one, page by page; pages of two calls may come in any order, since lines have numbers. */
+    /** All lines after the last one, page by page; once more where something may have been missed meanwhile. */
     const readAll = async () => {
+      isMissed = isReading
+      if (isReading) return
+      isReading = true
+      isCurrent = false
       try {
-        for (let after = String(last); !gone; ) {
-          const page = await client.jobs.logs(jobId, { after, limit: 1000 })
+        for (let isMore = true; isMore && !gone; ) {
+          isMissed = false
+          early = []
+          const page = await client.jobs.logs(jobId, { after: String(last), limit: 1000 })
           add(page.data)
-          const newest = page.data.at(-1)
-          if (!newest || page.nextCursor === null) return
-          after = newest.no
+          isMore = isMissed || (page.nextCursor !== null && page.data.length > 0)
         }
+        isCurrent = true
+        add(early)
       } catch (error) {
-        if (!gone && error instanceof ApiError) setLog((before) => ({ ...before, of: jobId, error }))
+        if (!(error instanceof ApiError)) return
+        // whoever is away may come back; a refusal stays
+        isCurrent = error.status >= 400 && error.status < 500 && error.status !== 429
+        if (!gone) setLog((before) => ({ ...before, of: jobId, error }))
+      } finally {
+        isReading = false
       }
     }
     const subscription = client.live.subscribe(
       'Logs',
       { jobId },
       {
-        onEvent: (_name, event) => add(event.lines as LogLineAnswer[]),
+        onEvent: (_name, event) => {
+          const lines = event.lines as LogLineAnswer[]
+          if (isCurrent) add(lines)
+          else early.push(...lines)
+        },
+        onBegin: () => void readAll(),
         onGap: () => void readAll(),
       },
     )
     void readAll()
     const timer = setInterval(() => {
-      if (client.live.state().state !== 'live') void readAll()
+      if (!isReading && !(isCurrent && client.live.state().state === 'live')) void readAll()
     }, 2000)
     return () => {
       gone = true

@@ -19,6 +19,7 @@ import { UserMenu } from './user-menu.tsx'
 
 const Relogin = lazy(() => import('./relogin.tsx'))
 const KeyHelp = lazy(() => import('./key-help.tsx'))
+const PauseDialog = lazy(() => import('../pages/queues/pause-dialog.tsx').then(({ PauseDialog: one }) => ({ default: one })))
 
 const isApple = /Mac|iP(hone|ad|od)/.test(navigator.platform)
 
@@ -88,6 +89,7 @@ export function Frame() {
   const go = useGo()
   const [isDrawerOpen, openDrawer] = useState(false)
   const [overlay, show] = useState<'palette' | 'keys' | null>(null)
+  const [pausing, pause] = useState<string | null>(null)
   useShortcuts({ palette: () => show('palette'), help: () => show('keys'), go })
   useFocusOnHeading()
   useOverviewLive()
@@ -156,8 +158,9 @@ export function Frame() {
         <Outlet />
       </main>
       <Suspense fallback={null}>
-        {overlay === 'palette' && <Palette onClose={() => show(null)} />}
+        {overlay === 'palette' && <Palette onClose={() => show(null)} onPause={pause} />}
         {overlay === 'keys' && <KeyHelp onClose={() => show(null)} />}
+        {pausing !== null && <PauseDialog queue={pausing} onClose={() => pause(null)} />}
       </Suspense>
       <Suspense fallback={null}>{isExpired && <Relogin />}</Suspense>
       <Toasts />

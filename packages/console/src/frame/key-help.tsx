@@ -7,12 +7,14 @@ import { places } from './nav.ts'
 const general: [string, string][] = [
   ['Ctrl K or ⌘K', 'search jobs, pages, tasks'],
   ['/', 'to the query box'],
+  ['1 to 9', 'the button of a problem on the overview'],
+  ['u', 'undo, or what else a message offers'],
   ['t', 'hold the page still, or go on'],
   ['?', 'this list'],
   ['Esc', 'close, clear, back'],
 ]
 const lists: [string, string][] = [
-  ['j k', 'next, previous row'],
+  ['j k', 'next, previous line, in tables too'],
   ['x', 'choose the row'],
   ['Shift J, Shift K', 'choose on the way'],
   ['*', 'choose all that match'],
@@ -25,6 +27,7 @@ const jobs: [string, string][] = [
   ['c', 'cancel'],
   ['l', 'to the log'],
   ['[ ]', 'previous, next attempt'],
+  ['↑ ↓ in the log', 'line by line, Enter copies a link'],
 ]
 
 function Keys({ title, of }: { title: string; of: [string, string][] }) {

@@ -27,9 +27,9 @@ export function LiveChip() {
       ? 'Changes appear as they happen. Press to hold the page still (t).'
       : 'The page asks every 5 seconds until the connection is back.'
   return (
-    <Tooltip label={hint} events={{ hover: true, focus: true, touch: true }}>
+    <Tooltip label={look === 'live' ? hint : `${text}. ${hint}`} events={{ hover: true, focus: true, touch: true }}>
       <button type="button" className={css.chip} data-look={look} aria-pressed={isPaused} onClick={() => pauseLive(!isPaused)}>
-        {text}
+        <span>{text}</span>
       </button>
     </Tooltip>
   )

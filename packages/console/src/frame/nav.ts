@@ -4,6 +4,7 @@ import {
   IconArchive,
   IconCalendar,
   IconClipboardList,
+  IconDatabaseCog,
   IconFileText,
   IconHierarchy2,
   IconListDetails,
@@ -44,6 +45,7 @@ export const groups: { label: string; places: Place[] }[] = [
       { to: '/templates', label: 'Templates', icon: IconFileText, key: 't' },
     ],
   },
+  { label: 'pgAgent', places: [{ to: '/pgagent', label: 'pgAgent servers', icon: IconDatabaseCog, key: 'p' }] },
   {
     label: 'Care',
     places: [

@@ -1,7 +1,9 @@
-import { IconArrowRight, IconHash, IconPlayerPlay, IconSearch } from '@tabler/icons-react'
+import { IconArrowRight, IconCalendarPlus, IconHash, IconPlayerPause, IconPlayerPlay, IconSearch, IconStack2 } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { parseQuery } from '@trunkline/client/contract'
-import { type KeyboardEvent, type ReactNode, useId, useState } from 'react'
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useState } from 'react'
+import { useQueues } from '../live/data.ts'
+import { useChange } from '../parts/act.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { useGo } from '../parts/go.tsx'
 import { client, useMe, whyNot } from '../session.tsx'
@@ -37,12 +39,49 @@ function matches(name: string, text: string): boolean {
   )
 }
 
-function useOffers(text: string): Offer[] {
+/** What there is to choose; incomplete while a list of names is on its way. */
+interface Offers {
+  offers: Offer[]
+  isComplete: boolean
+}
+
+/** Queues by name, and what can be done with them; a new schedule. */
+function useActs(text: string, onPause: (queue: string) => void): Offers {
   const go = useGo()
   const me = useMe()
-  const { data } = useQuery({ queryKey: ['tasks'], queryFn: () => client.tasks.list(), staleTime: 60_000 })
+  const change = useChange()
+  const { data, isPending } = useQueues()
+  const mayOperate = whyNot(me, { role: 'operator' }) === null
+  const acts = (data?.data ?? []).flatMap(({ queue, paused }): Offer[] => {
+    const page = {
+      key: `queue ${queue}`,
+      icon: <IconStack2 size={17} aria-hidden />,
+      label: `Queue ${queue}`,
+      run: () => go(`/queues/${encodeURIComponent(queue)}`),
+    }
+    const resume = () => void change(() => client.queues.resume(queue), { done: `${queue} goes on`, failed: `${queue} was not resumed` })
+    const act = paused
+      ? { key: `resume ${queue}`, icon: <IconPlayerPlay size={17} aria-hidden />, label: `Resume ${queue}`, run: resume }
+      : { key: `pause ${queue}`, icon: <IconPlayerPause size={17} aria-hidden />, label: `Pause ${queue}`, run: () => onPause(queue) }
+    return mayOperate ? [page, act] : [page]
+  })
+  if (whyNot(me, { role: 'admin' }) === null)
+    acts.push({
+      key: 'new schedule',
+      icon: <IconCalendarPlus size={17} aria-hidden />,
+      label: 'New schedule',
+      run: () => go('/schedules/new'),
+    })
+  return { offers: acts.filter(({ label }) => matches(label, text)).slice(0, 8), isComplete: !isPending }
+}
+
+function useOffers(text: string, onPause: (queue: string) => void): Offers {
+  const go = useGo()
+  const me = useMe()
+  const { data, isPending } = useQuery({ queryKey: ['tasks'], queryFn: () => client.tasks.list(), staleTime: 60_000 })
   const mayRun = whyNot(me, { role: 'operator' }) === null
   const trimmed = text.trim()
+  const acts = useActs(trimmed, onPause)
   const pages: Offer[] = places
     .filter(({ label }) => trimmed === '' || matches(label, trimmed))
     .map(({ to, label, icon: Icon, key }) => ({
@@ -65,7 +104,7 @@ function useOffers(text: string): Offer[] {
             run: () => go('/new', { task }),
           }))
       : []
-  if (trimmed === '') return pages
+  if (trimmed === '') return { offers: pages, isComplete: true }
   const find: Offer = {
     key: 'find',
     icon: <IconSearch size={17} aria-hidden />,
@@ -74,30 +113,41 @@ function useOffers(text: string): Offer[] {
   }
   const id = trimmed.replace(/^#/, '')
   if (/^[1-9]\d{0,17}$/.test(id))
-    return [{ key: 'job', icon: <IconHash size={17} aria-hidden />, label: `Open job ${id}`, run: () => go(`/${id}`) }, find]
-  return isQuery(trimmed) ? [find] : [...tasks, ...pages, find]
+    return {
+      offers: [{ key: 'job', icon: <IconHash size={17} aria-hidden />, label: `Open job ${id}`, run: () => go(`/${id}`) }, find],
+      isComplete: true,
+    }
+  if (isQuery(trimmed)) return { offers: [find], isComplete: true }
+  return { offers: [...tasks, ...pages, ...acts.offers, find], isComplete: acts.isComplete && !(mayRun && isPending) }
 }
 
-/** One box for everything: pages, tasks to run, jobs to find. */
-export function Palette({ onClose }: { onClose: () => void }) {
+/** One box for everything: pages, tasks to run, queues to pause, jobs to find. */
+export function Palette({ onClose, onPause }: { onClose: () => void; onPause: (queue: string) => void }) {
   const [text, setText] = useState('')
   const [at, setAt] = useState(0)
   const list = useId()
-  const offers = useOffers(text)
+  const [isHeld, setHeld] = useState(false)
+  const { offers, isComplete } = useOffers(text, onPause)
   const chosen = Math.min(at, offers.length - 1)
   const take = (offer: Offer | undefined) => {
     if (!offer) return
     onClose()
     offer.run()
   }
+  // who types faster than the names arrive gets what they meant, not what happened to be there
+  useEffect(() => {
+    if (isHeld && isComplete) take(offers[chosen])
+  })
   const onKeyDown = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
     if (step !== 0) {
       event.preventDefault()
+      setHeld(false)
       setAt((chosen + step + offers.length) % offers.length)
     } else if (event.key === 'Enter') {
       event.preventDefault()
-      take(offers[chosen])
+      if (isComplete) take(offers[chosen])
+      else setHeld(true)
     }
   }
   return (
@@ -130,6 +180,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
           onChange={(event) => {
             setText(event.currentTarget.value)
             setAt(0)
+            setHeld(false)
           }}
           onKeyDown={onKeyDown}
         />

@@ -5,9 +5,20 @@ import { places } from './nav.ts'
 
 /** Is somebody typing, or is a dialog open that has keys of its own? */
 export function isElsewhere(event: KeyboardEvent): boolean {
-  const target = event.target as HTMLElement
+  // an editor in a shadow root is not the target that the page sees
+  const target = (event.composedPath()[0] ?? event.target) as HTMLElement
   if (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) return true
   return document.querySelector('[role="dialog"][aria-modal="true"], [role="menu"]') !== null
+}
+
+/** Goes to the next or the previous line of the page: rows of tables, and what is marked as a line. */
+function walk(step: 1 | -1): void {
+  const lines = [...document.querySelectorAll<HTMLElement>('main [data-line], main tbody tr')]
+  const places = lines.map((line) => line.querySelector<HTMLElement>('a, button')).filter((place) => place !== null)
+  const at = places.findIndex((place) => place.closest('[data-line], tr')?.contains(document.activeElement))
+  const next = at < 0 ? places[step > 0 ? 0 : places.length - 1] : places[at + step]
+  next?.focus({ preventScroll: true })
+  next?.scrollIntoView({ block: 'nearest' })
 }
 
 /** The keys that work everywhere. */
@@ -41,6 +52,7 @@ export function useShortcuts({ palette, help, go }: { palette: () => void; help:
       if (event.key === 'g') afterG = Date.now()
       else if (event.key === '?') now.help()
       else if (event.key === 't') pauseLive(!now.isPaused)
+      else if (event.key === 'j' || event.key === 'k') walk(event.key === 'j' ? 1 : -1)
       else if (event.key === '/') {
         const box = document.querySelector<HTMLElement>('[data-filter-box]')
         if (!box) return

@@ -1,7 +1,7 @@
 import { ActionIcon, Menu, useMantineColorScheme } from '@mantine/core'
 import { IconCheck, IconKeyboard, IconLogout, IconUser } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
-import { prefer, usePreferences } from '../preferences.ts'
+import { browserZone, prefer, usePreferences } from '../preferences.ts'
 import { client, loginUrl, useMe } from '../session.tsx'
 
 function Choice({ isOn, children, onChoose }: { isOn: boolean; children: ReactNode; onChoose: () => void }) {
@@ -22,7 +22,7 @@ export function UserMenu({ onKeys }: { onKeys: () => void }) {
   const me = useMe()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const { zone, density } = usePreferences()
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone
+  const here = browserZone()
   const zones = [...new Set(['browser', 'UTC', zone])]
   return (
     <Menu position="bottom-end" width={250}>

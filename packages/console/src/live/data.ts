@@ -43,6 +43,7 @@ export function useOverviewLive(): void {
   useLive(
     'Overview',
     undefined,
+    [['queues'], ['workers']],
     (events) => {
       const stats = new Map<string, QueueStatsEvent>()
       for (const { name, event } of events) {

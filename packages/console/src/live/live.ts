@@ -1,4 +1,4 @@
-import { QueryCache, QueryClient } from '@tanstack/react-query'
+import { QueryCache, QueryClient, type QueryKey } from '@tanstack/react-query'
 import type { LiveState, Subscriptions } from '@trunkline/client'
 import type { JobsServerEvents } from '@trunkline/client/contract'
 import { useEffect, useRef, useSyncExternalStore } from 'react'
@@ -67,21 +67,29 @@ export function pauseLive(isPaused: boolean): void {
   if (!isPaused) void queryClient.invalidateQueries()
 }
 
+/** Counts changes that a paused page does not show. @returns whether it is paused */
+export function holdBack(changes: number): boolean {
+  if (liveness.isPaused) become({ waiting: liveness.waiting + changes })
+  return liveness.isPaused
+}
+
 /**
  * Hears the events of a room as long as the component is there: all of one frame at once, so that the page is drawn once for them.
  * @param asked what the subject takes; null = nothing is heard
+ * @param shown keys of what the events keep up to date, or what reads it: what a page has of it from before it heard anything is read once more
  * @param onGap something may have been missed: read everything again
  */
 export function useLive<S extends keyof Subscriptions>(
   subject: S,
   asked: Subscriptions[S] | null,
+  shown: readonly QueryKey[] | (() => void),
   onEvents: (events: LiveEvent[]) => void,
   onGap?: () => void,
 ): void {
   const key = asked === null ? null : JSON.stringify(asked ?? {})
-  const current = useRef({ onEvents, onGap })
+  const current = useRef({ shown, onEvents, onGap })
   useEffect(() => {
-    current.current = { onEvents, onGap }
+    current.current = { shown, onEvents, onGap }
   })
   useEffect(() => {
     if (key === null) return
@@ -91,13 +99,17 @@ export function useLive<S extends keyof Subscriptions>(
       frame = 0
       const events = gathered
       gathered = []
-      if (liveness.isPaused) become({ waiting: liveness.waiting + events.length })
-      else current.current.onEvents(events)
+      if (!holdBack(events.length)) current.current.onEvents(events)
     }
     const subscription = client.live.subscribe(subject, (key === '{}' ? undefined : JSON.parse(key)) as Subscriptions[S], {
       onEvent(name, event) {
         gathered.push({ name, event })
         frame ||= requestAnimationFrame(tell)
+      },
+      onBegin: () => {
+        const { shown } = current.current
+        if (typeof shown !== 'function') readOlder(...shown)
+        else if (!liveness.isPaused) shown()
       },
       onGap: () => {
         if (!liveness.isPaused) current.current.onGap?.()
@@ -108,6 +120,12 @@ export function useLive<S extends keyof Subscriptions>(
       subscription.stop()
     }
   }, [subject, key])
+}
+
+/** Reads what begins with a key again, unless it is being read, or the page is paused. */
+export function readOlder(...keys: QueryKey[]): void {
+  if (liveness.isPaused) return
+  for (const queryKey of keys) void queryClient.invalidateQueries({ queryKey }, { cancelRefetch: false })
 }
 
 /** A call that is made at once, and then at most every `ms`, the last time after the last wish. */

@@ -109,8 +109,8 @@ export interface Said<T> {
   done?: string | ((answer: T) => string | null)
   detail?: (answer: T) => string | undefined
   action?: (answer: T) => { label: string; run: () => void } | undefined
-  /** What could not be done, such as "The job was not retried". */
-  failed: string
+  /** What could not be done, such as "The job was not retried". Without it the error is thrown, for who shows it. */
+  failed?: string
   /** Which queries to read again: beginnings of their keys. Default: all that is on screen. */
   changes?: string[][]
 }
@@ -128,6 +128,7 @@ export function useChange() {
         return answer
       } catch (error) {
         reportExpired(error)
+        if (failed === undefined) throw error
         const of = error instanceof ApiError ? error : null
         const fields = of && of.errors.length > 0 ? of.errors.map(({ field, problem }) => `${field} ${problem}`).join('; ') : null
         const reason = [fields ? `${fields}.` : sentenceOf(error), of?.hint, of && `${of.code}${of.requestId ? ` · ${of.requestId}` : ''}`]

@@ -2,13 +2,14 @@ import { Button, NumberInput, TagsInput, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { BulkBody, BulkResult } from '@trunkline/client/contract'
 import { type FormEvent, useState } from 'react'
-import { client, installation } from '../session.tsx'
+import { client } from '../session.tsx'
 import { off, useChange } from './act.tsx'
 import css from './bulk-dialog.module.css'
+import { wantsTyped } from './confirm.tsx'
 import { Dialog } from './dialog.tsx'
 import { useGo } from './go.tsx'
 import { State } from './state.tsx'
-import { Loading, Problem } from './states.tsx'
+import { Counted } from './states.tsx'
 import { toast } from './toasts.tsx'
 import { countText, numberText } from './words.ts'
 
@@ -37,9 +38,6 @@ const said: Record<BulkVerb, { button: string; done: string; means: string }> = 
     means: 'Jobs, their logs and results are gone for good. Running ones are passed over.',
   },
 }
-
-/** From so many on, and on a production, deleting asks for the number. */
-const typedFrom = 100
 
 interface Changes {
   priority?: number
@@ -114,7 +112,7 @@ export function BulkDialog({
   })
   const counts = dry.data && 'byState' in dry.data ? dry.data : null
   const total = counts?.total ?? 0
-  const mustType = verb === 'delete' && (total >= typedFrom || installation.tone === 'red')
+  const mustType = verb === 'delete' && wantsTyped(total)
   const isReady = total > 0 && (!mustType || typed === String(total)) && (verb !== 'update' || Object.keys(changes).length > 0)
   const { button, done, means } = said[verb]
 
@@ -157,21 +155,19 @@ export function BulkDialog({
       <form className={css.form} onSubmit={(event) => void act(event)}>
         <p className={css.means}>{means}</p>
         {verb === 'update' && <ChangeFields changes={changes} onChange={setChanges} />}
-        {dry.error ? (
-          <Problem error={dry.error} what="It could not be counted." retry={() => void dry.refetch()} />
-        ) : counts ? (
-          <div className={css.counts} role="status">
-            <strong>{total === 0 ? 'No job is meant.' : `${countText(total, 'job is', 'jobs are')} meant`}</strong>
-            {Object.entries(counts.byState ?? {}).map(([state, count]) => (
-              <span key={state}>
-                <State state={state as 'failed'} /> {numberText(count)}
-              </span>
-            ))}
-          </div>
-        ) : (
-          <Loading rows={1} height={40} />
-        )}
-        {mustType && total > 0 && (
+        <Counted by={dry}>
+          {() => (
+            <div className={css.counts} role="status">
+              <strong>{total === 0 ? 'No job is meant.' : `${countText(total, 'job is', 'jobs are')} meant`}</strong>
+              {Object.entries(counts?.byState ?? {}).map(([state, count]) => (
+                <span key={state}>
+                  <State state={state as 'failed'} /> {numberText(count)}
+                </span>
+              ))}
+            </div>
+          )}
+        </Counted>
+        {mustType && (
           <TextInput
             label={`Type ${total} to delete them for good`}
             inputMode="numeric"

@@ -7,11 +7,17 @@ export function Dialog({ children, ...rest }: Omit<ModalProps, 'opened'>) {
   useEffect(() => {
     const before = opener.current
     return () => {
-      if (before instanceof HTMLElement && before.isConnected) requestAnimationFrame(() => before.focus())
+      if (!(before instanceof HTMLElement && before.isConnected)) return
+      // another dialog or another page may have followed at once: the focus is its own
+      requestAnimationFrame(() => {
+        const isLost = document.activeElement === null || document.activeElement === document.body
+        if (isLost && document.querySelector('[role="dialog"][aria-modal="true"]') === null) before.focus()
+      })
     }
   }, [])
   return (
-    <Modal opened {...rest}>
+    // one that is opened by a form has a form of its own: what is sent there is not sent here
+    <Modal opened onSubmit={(event) => event.stopPropagation()} {...rest}>
       {children}
     </Modal>
   )

@@ -18,16 +18,16 @@ export function Go({
   )
 }
 
-/** The state of the page that stands in its address. Typing replaces the address, a choice adds to the history. */
-export function useAddress(): [Search, (change: Search, options?: { push?: boolean }) => void] {
+/** The state of the page that stands in its address. A change replaces the address: going back leaves the page, whatever was done on it. */
+export function useAddress(): [Search, (change: Search) => void] {
   const search = useSearch({ strict: false }) as Search
   const navigate = useNavigate()
   const set = useCallback(
-    (change: Search, { push = false } = {}) =>
+    (change: Search) =>
       void navigate({
         to: '.' as never,
         search: ((before: Search) => clean({ ...before, ...change })) as never,
-        replace: !push,
+        replace: true,
       }),
     [navigate],
   )

@@ -47,6 +47,7 @@ export function Sparkline({ values, label, colour = 'var(--accent)' }: { values:
   const width = 4
   return (
     <svg className={css.spark} viewBox={`0 0 ${values.length * width} 20`} preserveAspectRatio="none" role="img" aria-label={label}>
+      <rect x={0} y={19} width={values.length * width} height={1} fill="var(--line-strong)" />
       {values.map((value, i) => {
         const height = value === 0 ? 0 : Math.max(1.5, (value / top) * 20)
         return <rect key={i} x={i * width} y={20 - height} width={width - 1} height={height} fill={colour} />

@@ -1,12 +1,13 @@
-import { useId, useState } from 'react'
+import { useId, useMemo, useState } from 'react'
 import { Choice } from './choice.tsx'
+import { isExact, writeJson } from './exact.ts'
 import css from './json-tree.module.css'
 import { Copy } from './states.tsx'
 
 /** What stands in place of a secret. */
 const hidden = '•••'
 
-const isNode = (value: unknown): value is object => typeof value === 'object' && value !== null
+const isNode = (value: unknown): value is object => typeof value === 'object' && value !== null && !isExact(value)
 const entriesOf = (value: object): [string, unknown][] =>
   Array.isArray(value) ? value.map((v, i) => [String(i), v]) : Object.entries(value)
 const pathOf = (path: string, key: string, isArray: boolean) =>
@@ -19,10 +20,10 @@ function Leaf({ value }: { value: unknown }) {
         {hidden}
       </span>
     )
-  const kind = value === null ? 'null' : typeof value
+  const kind = value === null ? 'null' : isExact(value) ? 'number' : typeof value
   return (
     <span className={css.leaf} data-kind={kind}>
-      {JSON.stringify(value)}
+      {writeJson(value)}
     </span>
   )
 }
@@ -46,7 +47,7 @@ function Node({ name, value, path, depth, search }: { name: string | null; value
   const entries = entriesOf(value)
   const isArray = Array.isArray(value)
   const size = isArray ? `[${entries.length}]` : `{${entries.length}}`
-  const open = isOpen || (search !== '' && JSON.stringify(value).toLowerCase().includes(search))
+  const open = isOpen || (search !== '' && (writeJson(value) ?? '').toLowerCase().includes(search))
   return (
     <div className={css.node}>
       <div className={css.line} data-hit={isHit || undefined}>
@@ -83,7 +84,7 @@ export function JsonTree({ value, label }: { value: unknown; label: string }) {
   const [look, setLook] = useState('tree')
   const [search, setSearch] = useState('')
   const id = useId()
-  const raw = JSON.stringify(value, null, 2) ?? 'null'
+  const raw = useMemo(() => writeJson(value, 2) ?? 'null', [value])
   return (
     <div className={css.around}>
       <div className={css.tools}>

@@ -1,5 +1,7 @@
-import { MultiSelect, NumberInput, PasswordInput, Select, Switch, TagsInput, Textarea, TextInput } from '@mantine/core'
+import { MultiSelect, NumberInput, PasswordInput, Select, Switch, TagsInput, TextInput } from '@mantine/core'
 import { useEffect, useState } from 'react'
+import { CodeEditor } from './code-editor.tsx'
+import { isExact, numberOf, readJson, writeJson } from './exact.ts'
 import { isObject, type Misfit, plainOf, type Schema } from './schema.ts'
 import css from './schema-form.module.css'
 
@@ -29,34 +31,31 @@ function JsonField({
   onChange: (value: unknown) => void
   required: boolean
 }) {
-  const written = value === undefined ? '' : JSON.stringify(value, null, 2)
+  const written = writeJson(value, 2) ?? ''
   const [text, setText] = useState(written)
   const [isBad, setBad] = useState(false)
   useEffect(() => {
     setText((before) => {
       try {
-        return JSON.stringify(JSON.parse(before)) === JSON.stringify(value) ? before : written
+        return writeJson(readJson(before)) === writeJson(value) ? before : written
       } catch {
         return written
       }
     })
   }, [value, written])
   return (
-    <Textarea
+    <CodeEditor
       label={label}
+      language="json"
       description={description ?? 'As JSON'}
       error={isBad ? 'is no JSON' : error}
-      withAsterisk={required}
-      autosize
-      minRows={2}
-      maxRows={12}
+      required={required}
+      rows={[2, 12]}
       value={text}
-      classNames={{ input: css.code ?? '' }}
-      onChange={(event) => {
-        const next = event.currentTarget.value
+      onChange={(next) => {
         setText(next)
         try {
-          onChange(next.trim() === '' ? undefined : JSON.parse(next))
+          onChange(next.trim() === '' ? undefined : readJson(next))
           setBad(false)
         } catch {
           setBad(true)
@@ -102,8 +101,8 @@ function Field({ name, path, schema: given, value, isNeeded, misfits, onChange }
       <NumberInput
         {...shared}
         allowDecimal={type === 'number'}
-        value={typeof value === 'number' ? value : ''}
-        onChange={(next) => onChange(typeof next === 'number' ? next : next === '' ? undefined : Number(next))}
+        value={typeof value === 'number' ? value : isExact(value) ? value.value : ''}
+        onChange={(next) => onChange(typeof next === 'number' ? next : next === '' ? undefined : numberOf(next))}
       />
     )
   if (type === 'string') {
@@ -122,7 +121,7 @@ function Field({ name, path, schema: given, value, isNeeded, misfits, onChange }
         {...shared}
         data={[]}
         value={list}
-        onChange={(next) => onChange(isText ? next : next.map(Number).filter((n) => !Number.isNaN(n)))}
+        onChange={(next) => onChange(isText ? next : next.filter((one) => !Number.isNaN(Number(one))).map(numberOf))}
       />
     )
   }

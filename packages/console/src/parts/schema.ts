@@ -1,3 +1,5 @@
+import { isExact } from './exact.ts'
+
 /** A JSON Schema, as far as forms understand it. */
 export interface Schema {
   type?: string | string[]
@@ -32,7 +34,7 @@ export interface Misfit {
 }
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !isExact(value)
 
 /** What a schema says besides null. */
 export function plainOf(schema: Schema): { schema: Schema; nullable: boolean } {
@@ -53,6 +55,23 @@ export function plainOf(schema: Schema): { schema: Schema; nullable: boolean } {
     if (types.length === 1 && types[0]) return { schema: { ...schema, type: types[0] }, nullable: schema.type.includes('null') }
   }
   return { schema, nullable: false }
+}
+
+/** A schema that another one narrows, as a template does with that of its task: a value has to fit both. */
+export function narrowed(schema: Schema | null, by: Schema | null): Schema | null {
+  if (schema === null || by === null) return schema ?? by
+  // what a closed narrower schema does not name is refused by it
+  const properties = by.additionalProperties === false ? {} : { ...schema.properties }
+  for (const [name, of] of Object.entries(by.properties ?? {})) properties[name] = narrowed(schema.properties?.[name] ?? null, of) as Schema
+  const required = [...new Set([...(schema.required ?? []), ...(by.required ?? [])])]
+  return {
+    ...schema,
+    ...by,
+    ...(Object.keys(properties).length > 0 ? { properties } : {}),
+    ...(required.length > 0 ? { required } : {}),
+    ...(schema.enum && by.enum ? { enum: schema.enum.filter((one) => by.enum?.includes(one)) } : {}),
+    ...(schema.additionalProperties === false ? { additionalProperties: false } : {}),
+  }
 }
 
 /** The value that a form begins with: defaults, and nothing else. */
@@ -96,8 +115,9 @@ function safely(pattern: string, value: string): boolean {
 }
 
 /** What does not fit, for a form to show at once; the server looks at everything again. */
-export function misfits(value: unknown, given: Schema | null, path = ''): Misfit[] {
+export function misfits(of: unknown, given: Schema | null, path = ''): Misfit[] {
   if (!given) return []
+  const value = isExact(of) ? Number(of.value) : of
   const { schema, nullable } = plainOf(given)
   if ((value === null && nullable) || schema.anyOf || schema.oneOf) return []
   const kind = kindOf(value)

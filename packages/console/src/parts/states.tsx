@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core'
 import { IconAlertTriangle, IconCheck, IconCopy, IconLock, IconRefresh } from '@tabler/icons-react'
+import type { UseQueryResult } from '@tanstack/react-query'
 import { ApiError } from '@trunkline/client'
 import { type ReactNode, useEffect, useState } from 'react'
 import { sentenceOf } from '../session.tsx'
@@ -23,10 +24,16 @@ export function Loading({ rows = 6, height }: { rows?: number; height?: number }
   )
 }
 
+/** What something would mean, counted by the server: the wait, why it could not be counted, or what was found. */
+export function Counted<T>({ by: { data, error, refetch }, children }: { by: UseQueryResult<T>; children: (found: T) => ReactNode }) {
+  if (error) return <Problem error={error} what="It could not be counted." retry={() => void refetch()} />
+  return data === undefined ? <Loading rows={1} height={40} /> : children(data)
+}
+
 /** A call that failed: what, why, its number, and the way on. */
 export function Problem({ error, retry, what }: { error: unknown; retry?: () => void; what?: string }) {
   const of = error instanceof ApiError ? error : null
-  if (of?.status === 403) return <Forbidden sentence={sentenceOf(error)} />
+  if (of?.status === 403) return <Forbidden sentence={sentenceOf(error)} {...(what ? { title: what } : {})} />
   return (
     <div className={css.problem} role="alert">
       <IconAlertTriangle size={20} aria-hidden />
@@ -51,12 +58,12 @@ export function Problem({ error, retry, what }: { error: unknown; retry?: () => 
   )
 }
 
-/** Somebody may not see this. */
-export function Forbidden({ sentence }: { sentence: string }) {
+/** Somebody may not see or do this. */
+export function Forbidden({ sentence, title = 'Not for you to see' }: { sentence: string; title?: string }) {
   return (
     <div className={css.empty}>
       <IconLock size={26} aria-hidden />
-      <h2>Not for you to see</h2>
+      <h2>{title}</h2>
       <p>{sentence}</p>
     </div>
   )

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactNode, useId } from 'react'
+import { type KeyboardEvent, type ReactNode, useEffect, useId } from 'react'
 import css from './tabs.module.css'
 
 /** A page of several that share a place. */
@@ -22,6 +22,15 @@ export function Tabs({
 }) {
   const id = useId()
   const current = tabs.find(({ name }) => name === open) ?? tabs[0]
+  // in a narrow window the tabs scroll: the open one is where it can be seen
+  useEffect(() => {
+    const tab = document.getElementById(`${id}-${current?.name}`)
+    const list = tab?.parentElement
+    if (!tab || !list) return
+    // by hand: scrollIntoView would move the page as well
+    const [inner, outer] = [tab.getBoundingClientRect(), list.getBoundingClientRect()]
+    list.scrollLeft += inner.left + inner.width / 2 - (outer.left + outer.width / 2)
+  }, [id, current?.name])
   const onKeyDown = (event: KeyboardEvent) => {
     const at = tabs.findIndex(({ name }) => name === current?.name)
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0

@@ -1,13 +1,11 @@
 import { Tooltip } from '@mantine/core'
 import { useState } from 'react'
 import { useNow } from '../live/now.ts'
-import { useZone } from '../preferences.ts'
+import { browserZone, useZone } from '../preferences.ts'
 import { copyText } from './copy.ts'
 import css from './time.module.css'
 import { toast } from './toasts.tsx'
 import { agoText, durationText, localTimeText } from './words.ts'
-
-const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone
 
 function Facts({ at, zone, alsoIn }: { at: string; zone: string; alsoIn: string | null }) {
   const rows: [string, string][] = [

@@ -1,5 +1,6 @@
 import { IconAlertTriangle, IconCheck, IconX } from '@tabler/icons-react'
 import { useSyncExternalStore } from 'react'
+import { useKeys } from '../frame/shortcuts.ts'
 import css from './toasts.module.css'
 
 /** A short message in the corner. */
@@ -36,7 +37,7 @@ export function toast(given: Omit<Toast, 'id' | 'stays'> & { stays?: number }): 
   if (stays !== null) setTimeout(() => closeToast(id), stays)
 }
 
-/** Where messages appear. */
+/** Where messages appear. The key `u` does what the last of them offers, such as undoing. */
 export function Toasts() {
   const shown = useSyncExternalStore(
     (listener) => {
@@ -45,6 +46,14 @@ export function Toasts() {
     },
     () => toasts,
   )
+  useKeys({
+    u() {
+      const last = shown.findLast(({ action }) => action !== undefined)
+      if (!last) return
+      closeToast(last.id)
+      last.action?.run()
+    },
+  })
   return (
     <section className={css.tray} aria-label="Messages">
       {shown.map(({ id, tone, title, detail, action }) => (
@@ -58,6 +67,7 @@ export function Toasts() {
             <button
               type="button"
               className={css.action}
+              title={`${action.label} (u)`}
               onClick={() => {
                 closeToast(id)
                 action.run()

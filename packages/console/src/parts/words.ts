@@ -49,18 +49,38 @@ export function sizeText(bytes: number): string {
   return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
 }
 
+// making one costs far more than using it, and a log has a time in each line
+const clocks = new Map<string, Intl.DateTimeFormat>()
+function clockOf(timeZone: string): Intl.DateTimeFormat {
+  let clock = clocks.get(timeZone)
+  if (!clock) {
+    clock = new Intl.DateTimeFormat('en-CA', {
+      timeZone,
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      hourCycle: 'h23',
+    })
+    clocks.set(timeZone, clock)
+  }
+  return clock
+}
+
 /** A local time in a zone, with seconds: 2026-11-27 05:19:11 */
 export function localTimeText(at: string | number | Date, zone: string): string {
-  const parts = new Intl.DateTimeFormat('en-CA', {
-    timeZone: zone,
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-  }).formatToParts(new Date(at))
+  const parts = clockOf(zone).formatToParts(new Date(at))
   const part = (type: string) => parts.find((p) => p.type === type)?.value ?? ''
   return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')}:${part('second')}`
+}
+
+/** What an output says in a line: its first that says something, with the one after a headline such as "Script Error:". */
+export function gistOf(output: string): string {
+  const [first = '', second = ''] = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+  return first.endsWith(':') ? `${first} ${second}` : first
 }

@@ -27,6 +27,11 @@ const dark: MantineColorsTuple = [
   '#0a0e13',
 ]
 
+const inPlace = { withinPortal: false, floatingStrategy: 'fixed', shadow: 'md' }
+
+// the list of options scrolls itself (tokens.css), not an element within it that is neither an option nor can be reached
+const plainList = { withScrollArea: false }
+
 /** What makes the console look like itself. Colours of states and surfaces: tokens.css. */
 export const theme: MantineThemeOverride = createTheme({
   primaryColor: 'steel',
@@ -44,13 +49,25 @@ export const theme: MantineThemeOverride = createTheme({
   respectReducedMotion: true,
   components: {
     // locking the page's scrolling would need a style element, which the content security policy does not allow
-    Modal: { defaultProps: { lockScroll: false, transitionProps: { duration: 90 }, closeButtonProps: { 'aria-label': 'Close' } } },
+    // a dialog that has moved would clip the lists that open in it: it only fades in
+    Modal: {
+      defaultProps: {
+        lockScroll: false,
+        transitionProps: { transition: 'fade', duration: 90 },
+        closeButtonProps: { 'aria-label': 'Close' },
+      },
+    },
     Drawer: { defaultProps: { lockScroll: false, transitionProps: { duration: 120 }, closeButtonProps: { 'aria-label': 'Close' } } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: true, multiline: true, maw: 340, transitionProps: { duration: 60 } } },
-    Menu: { defaultProps: { transitionProps: { duration: 60 }, withinPortal: false, floatingStrategy: 'fixed', shadow: 'md' } },
-    Popover: { defaultProps: { transitionProps: { duration: 60 }, shadow: 'md' } },
+    // what opens stands where it is opened: within the landmark of the page, or within the dialog. A menu begins at its first line
+    Menu: { defaultProps: { transitionProps: { duration: 60 }, ...inPlace, withInitialFocusPlaceholder: false } },
+    // above the head of a dialog
+    Combobox: { defaultProps: { ...inPlace, zIndex: 1001 } },
     Button: { defaultProps: { size: 'xs' } },
     TextInput: { defaultProps: { size: 'sm' } },
-    Select: { defaultProps: { size: 'sm', allowDeselect: false, checkIconPosition: 'right' } },
+    Select: { defaultProps: { size: 'sm', allowDeselect: false, checkIconPosition: 'right', ...plainList } },
+    MultiSelect: { defaultProps: plainList },
+    TagsInput: { defaultProps: plainList },
+    Autocomplete: { defaultProps: plainList },
   },
 })

@@ -30,4 +30,30 @@ export const backup = z
     label: z.string().nullable(),
   })
   .meta({ id: 'Backup' })
+
+/** `GET /backups/:filename/comparison`. */
+export const comparisonQuery = z.strictObject({ database: database.meta({ description: 'That it would be restored into' }) })
+
+/** A backup beside the database that it would be restored into. */
+export const backupComparison = z
+  .object({
+    backup: z.object({
+      filename: z.string(),
+      database: z.string().nullable(),
+      server: z.string().nullable().meta({ description: 'Version of the server that it was made on' }),
+      tables: z.number(),
+    }),
+    target: z.object({ database: z.string(), tables: z.number() }).nullable().meta({ description: 'Null = there is no such database' }),
+    server: z.string().meta({ description: 'Version of the server that it would be restored on' }),
+    tables: z.array(
+      z.object({
+        schema: z.string(),
+        name: z.string(),
+        inBackup: z.boolean(),
+        inTarget: z.boolean(),
+        targetRows: z.number().nullable().meta({ description: 'As its planner estimates; null = never counted, or not there' }),
+      }),
+    ),
+  })
+  .meta({ id: 'BackupComparison' })
 export const backupList = listOf(backup).meta({ id: 'BackupList' })

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { auditList, auditVerdict } from './audit.ts'
 import type { loggedIn, login, me, user } from './auth.ts'
-import type { backupList, newBackup, restore } from './backups.ts'
+import type { backupComparison, backupList, newBackup, restore } from './backups.ts'
 import type { failureChange, failureGroup, failureList } from './failures.ts'
 import type { flow, flowChange, flowDetail, flowList, madeFlow, newFlow } from './flows.ts'
 import type {
@@ -27,7 +27,34 @@ import type {
   rerun,
 } from './jobs.ts'
 import type { notificationList, notificationPreferences, readCount } from './notifications.ts'
+import type {
+  newPgAgentJob,
+  newPgAgentServer,
+  pgAgentClassList,
+  pgAgentCleared,
+  pgAgentClone,
+  pgAgentExamination,
+  pgAgentImport,
+  pgAgentImported,
+  pgAgentImportUndone,
+  pgAgentInstall,
+  pgAgentInstalled,
+  pgAgentJob,
+  pgAgentJobChange,
+  pgAgentJobList,
+  pgAgentNext,
+  pgAgentPreview,
+  pgAgentPreviewed,
+  pgAgentRehearsal,
+  pgAgentRun,
+  pgAgentRunList,
+  pgAgentServer,
+  pgAgentServerChange,
+  pgAgentServerList,
+  pgAgentSql,
+} from './pgagent.ts'
 import type { newLimits, pause, queue, queueLimits, queueList, queueThresholds } from './queues.ts'
+import type { newRetention, retention, retentionPreview } from './retention.ts'
 import type {
   backfill,
   backfilled,
@@ -84,6 +111,9 @@ export type PauseBody = z.input<typeof pause>
 export type NewQueueLimitsBody = z.input<typeof newLimits>
 export type QueueLimitsAnswer = z.output<typeof queueLimits>
 export type QueueThresholdsBody = z.input<typeof queueThresholds>
+export type NewRetentionBody = z.input<typeof newRetention>
+export type RetentionAnswer = z.output<typeof retention>
+export type RetentionPreviewAnswer = z.output<typeof retentionPreview>
 export type WorkerAnswer = z.output<typeof worker>
 export type WorkerListAnswer = z.output<typeof workerList>
 export type StartWorkersBody = z.input<typeof startWorkers>
@@ -124,6 +154,7 @@ export type AuditVerdictAnswer = z.output<typeof auditVerdict>
 export type NewBackupBody = z.input<typeof newBackup>
 export type RestoreBody = z.input<typeof restore>
 export type BackupListAnswer = z.output<typeof backupList>
+export type BackupComparisonAnswer = z.output<typeof backupComparison>
 export type FailureChangeBody = z.input<typeof failureChange>
 export type FailureGroupAnswer = z.output<typeof failureGroup>
 export type FailureListAnswer = z.output<typeof failureList>
@@ -132,3 +163,27 @@ export type NotificationPreferencesBody = z.input<typeof notificationPreferences
 export type ReadCountAnswer = z.output<typeof readCount>
 export type SystemAnswer = z.output<typeof system>
 export type DoneAnswer = z.output<typeof done>
+export type NewPgAgentServerBody = z.input<typeof newPgAgentServer>
+export type PgAgentServerChangeBody = z.input<typeof pgAgentServerChange>
+export type PgAgentServerAnswer = z.output<typeof pgAgentServer>
+export type PgAgentServerListAnswer = z.output<typeof pgAgentServerList>
+export type PgAgentExaminationAnswer = z.output<typeof pgAgentExamination>
+export type PgAgentInstallBody = z.input<typeof pgAgentInstall>
+export type PgAgentInstalledAnswer = z.output<typeof pgAgentInstalled>
+export type NewPgAgentJobBody = z.input<typeof newPgAgentJob>
+export type PgAgentJobChangeBody = z.input<typeof pgAgentJobChange>
+export type PgAgentCloneBody = z.input<typeof pgAgentClone>
+export type PgAgentPreviewBody = z.input<typeof pgAgentPreview>
+export type PgAgentPreviewedAnswer = z.output<typeof pgAgentPreviewed>
+export type PgAgentJobListAnswer = z.output<typeof pgAgentJobList>
+export type PgAgentJobAnswer = z.output<typeof pgAgentJob>
+export type PgAgentRunAnswer = z.output<typeof pgAgentRun>
+export type PgAgentRunListAnswer = z.output<typeof pgAgentRunList>
+export type PgAgentRehearsalAnswer = z.output<typeof pgAgentRehearsal>
+export type PgAgentImportBody = z.input<typeof pgAgentImport>
+export type PgAgentImportedAnswer = z.output<typeof pgAgentImported>
+export type PgAgentImportUndoneAnswer = z.output<typeof pgAgentImportUndone>
+export type PgAgentNextAnswer = z.output<typeof pgAgentNext>
+export type PgAgentClearedAnswer = z.output<typeof pgAgentCleared>
+export type PgAgentSqlAnswer = z.output<typeof pgAgentSql>
+export type PgAgentClassListAnswer = z.output<typeof pgAgentClassList>

@@ -230,10 +230,27 @@ export const jobSteps = z
     steps: z.array(
       z.object({
         name: z.string(),
-        attempt: z.number().meta({ description: 'The execution that finished it' }),
-        startedAt: instant,
-        finishedAt: instant,
-        durationMs: z.number(),
+        task: z.string().nullable().meta({ description: 'Whose handler it runs, of steps_run' }),
+        state: z
+          .enum(['waiting', 'running', 'completed', 'failed', 'crashed', 'cancelled', 'skipped'])
+          .meta({ description: 'crashed: it ran when its worker died, and has not begun again yet' }),
+        attempt: z.number().meta({ description: 'The execution of the job that worked on it last' }),
+        tries: z.number().meta({ description: 'How often it began' }),
+        startedAt: instant.nullable().meta({ description: 'Of its latest try' }),
+        finishedAt: instant.nullable(),
+        durationMs: z.number().nullable(),
+        error: jobError.nullable().meta({ description: 'Of its latest try' }),
+        earlier: z
+          .array(
+            z.object({
+              attempt: z.number(),
+              state: z.enum(['completed', 'failed', 'crashed', 'cancelled', 'handed_back']),
+              startedAt: instant.nullable(),
+              finishedAt: instant.nullable(),
+              error: jobError.nullable(),
+            }),
+          )
+          .meta({ description: 'The tries before the latest, oldest first; at most 20' }),
         result: anything.optional().meta({ description: 'Where the caller may see it' }),
       }),
     ),

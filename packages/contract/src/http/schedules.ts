@@ -230,7 +230,9 @@ export const newTemplate = z
     task: name,
     payload: json.optional(),
     options: jobSettings.optional(),
-    inputSchema: json.optional().meta({ description: 'JSON Schema for forms; it narrows that of the task' }),
+    inputSchema: json
+      .optional()
+      .meta({ description: 'JSON Schema of the whole payload: it narrows that of the task, and jobs of the template have to fit both' }),
   })
   .meta({ id: 'NewTemplate' })
 

@@ -360,6 +360,32 @@ export const errorTable = {
     sentence: '{field} {received} of pgAgent cannot be acted upon; it must be {allowed}',
     hint: 'Look at it with: trunkline pgagent jobs, trunkline pgagent history.',
   },
+  server_not_found: { status: 404, sentence: 'there is no pgAgent server {received}', hint: 'List them: GET /api/v1/pgagent/servers.' },
+  server_changed: {
+    status: 409,
+    sentence: 'the pgAgent server was changed meanwhile: it has version {found}, not {received}',
+    hint: 'Read it again, and make the change to what it is now.',
+  },
+  pgagent_unavailable: {
+    status: 503,
+    sentence: 'the pgAgent server {received} cannot be reached at the moment',
+    hint: 'See why: POST /api/v1/pgagent/servers/{received}/test.',
+  },
+  pgagent_denied: {
+    status: 409,
+    sentence: 'the role that reaches the pgAgent server {received} may not do that: {problem}',
+    hint: 'The grants that are missing: POST /api/v1/pgagent/servers/{received}/test.',
+  },
+  pgagent_rejected: {
+    status: 409,
+    sentence: 'the pgAgent server {received} rejected it: {problem}',
+    hint: 'It is a rule of its tables, or of its triggers.',
+  },
+  pgagent_not_found: {
+    status: 404,
+    sentence: 'there is no {field} {received} on this pgAgent server',
+    hint: 'List what is there: GET /api/v1/pgagent/servers/:sid/jobs.',
+  },
   internal: {
     status: 500,
     sentence: 'something went wrong inside Trunkline: {problem}',

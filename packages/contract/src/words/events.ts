@@ -76,8 +76,23 @@ export interface QueueStateEvent extends Stamp {
   crossed?: CrossedThreshold[]
 }
 
-/** Something wants somebody's attention, or no longer does (`level` is `healthy`). */
-export interface AlertEvent extends Stamp {
+/** A schedule fires no more: so many of its runs in a row have failed. */
+export interface SchedulePausedAlert extends Stamp {
+  kind: 'schedule_paused'
+  scheduleId: string
+  name: string
+  task: string
+  queue: string
+  failures: number
+  /** In one line, with the message of the last failure. */
+  reason: string
+}
+
+/** Something wants somebody's attention. */
+export type AlertEvent = QueueHealthAlert | SchedulePausedAlert
+
+/** A queue is beyond a threshold, or no longer (`level` is `healthy`). */
+export interface QueueHealthAlert extends Stamp {
   kind: 'queue_health'
   queue: string
   was: 'healthy' | 'warning' | 'critical'
@@ -104,3 +119,43 @@ export interface JobsServerEvents {
 
 /** The answer to a subscription. `gap`: `after` is too long ago, read everything again. */
 export type SubscribeAnswer = { ok: true; seq: string; gap?: true } | { ok: false; error: { code: string; message: string } }
+
+/** The Socket.IO namespace of pgAgent's jobs. */
+export const pgAgentNamespace = '/pgagent'
+
+/** A run of a pgAgent job, or a step of it, stands otherwise. Never what it said. */
+export interface PgAgentStatusEvent {
+  sid: string
+  jobId: string
+  jobName: string
+  /** The run. */
+  logId: string
+  /** Of a step: which, its name and its own row of the log. */
+  stepId?: string
+  stepName?: string
+  stepLogId?: string
+  /** Rows or exit status of a step. */
+  result?: number | null
+  /** As in the log: r runs, s succeeded, f failed, i failed and ignored (of a run: nothing to run), d aborted. */
+  status: 'r' | 's' | 'f' | 'i' | 'd'
+  /** Of the run. */
+  startedAt: string
+  durationMs: number | null
+  /** Where the reader is: give it back as `after` to go on from here. */
+  seq: string
+  /** When it was sent. */
+  at: string
+}
+
+/** How the listener of a server stands. `polling`: our triggers are not there. `failed`: it has given up until somebody asks again. */
+export interface PgAgentListenerEvent {
+  sid: string
+  state: 'connecting' | 'listening' | 'polling' | 'lost' | 'retrying' | 'failed'
+  attempt: number
+  error?: string
+  seq: string
+  at: string
+}
+
+/** The answer to `start_job_status_listener` and `stop_job_status_listener`. `gap`: `after` is too long ago, read the runs again. */
+export type PgAgentListenAnswer = { ok: true; seq: string; gap?: true } | { ok: false; error: { code: string; message: string } }

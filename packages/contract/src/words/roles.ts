@@ -22,4 +22,17 @@ export const taskNeeds: Readonly<Record<string, { role?: Role; right?: Right }>>
   backup_delete: { role: 'admin' },
   bulk_update: { role: 'admin' },
   maintenance_cleanup: { role: 'owner' },
+  pgagent_run: { role: 'admin' },
+}
+
+/**
+ * The tasks whose handlers a job of `task` runs: its own, and of `steps_run` those of its steps. Whoever makes, re-runs or retries it needs
+ * what jobs of each of them need.
+ * @param payload whatever somebody has sent: what is no step counts as none, and no worker runs it
+ */
+export function tasksIn(task: string, payload: unknown): string[] {
+  if (task !== 'steps_run') return [task]
+  const { steps } = Object(payload) as { steps?: unknown }
+  const inner = (Array.isArray(steps) ? steps : []).map((step) => (Object(step) as { task?: unknown }).task)
+  return [...new Set([task, ...inner.filter((name) => typeof name === 'string')])]
 }

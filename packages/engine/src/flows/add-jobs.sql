@@ -1,16 +1,15 @@
 -- Makes jobs that may depend on each other and on jobs that exist; answers their ids in input order. Those that depend on
 -- nothing stand in line, the others are blocked. Run in a transaction, before settle-parents.
 -- $1 to $12 as in enqueue.sql  $13 flow int8 or null  $14 names within the flow text[]
--- the dependencies: $15 child, its place in the input int[]  $16 parent, its place int[], or else $17 its id int8[]  $18 policy int2[]
+-- $15 for how many others each waits int[]; their dependencies: $16 child, its place in the input int[]  $17 parent, its place int[], or else $18 its id int8[]  $19 policy int2[]
 with i as materialized (
-    select nextval('trunkline.id') id, queue_id, task_id, priority, max_attempts, timeout_ms, created_by, payload, tags, rerun_of, gates, node, o,
+    select nextval('trunkline.id') id, queue_id, task_id, priority, max_attempts, timeout_ms, created_by, payload, tags, rerun_of, gates, node, waits, o,
       coalesce(at, now() + delay * interval '1ms') run_at, coalesce(at <= now(), coalesce(delay, 0) = 0) due
-    from unnest($1::int[], $2::int[], $3::int2[], $4::int2[], $5::timestamptz[], $6::int8[], $7::text[], $8::jsonb[], $9::int8[], $10::jsonb[], $11::int8[], $12::jsonb[], $14::text[])
-      with ordinality u(queue_id, task_id, priority, max_attempts, at, timeout_ms, created_by, payload, delay, tags, rerun_of, gates, node, o)),
+    from unnest($1::int[], $2::int[], $3::int2[], $4::int2[], $5::timestamptz[], $6::int8[], $7::text[], $8::jsonb[], $9::int8[], $10::jsonb[], $11::int8[], $12::jsonb[], $14::text[], $15::int[])
+      with ordinality u(queue_id, task_id, priority, max_attempts, at, timeout_ms, created_by, payload, delay, tags, rerun_of, gates, node, waits, o)),
   a as materialized (select array_agg(id order by o) ids from i),
   e as materialized (
-    select a.ids[c] child, coalesce(a.ids[p], x) parent, f policy, p is null late from a, unnest($15::int[], $16::int[], $17::int8[], $18::int2[]) u(c, p, x, f)),
-  w as materialized (select child, count(*)::int n from e group by child),
+    select a.ids[c] child, coalesce(a.ids[p], x) parent, f policy, p is null late from a, unnest($16::int[], $17::int[], $18::int8[], $19::int2[]) u(c, p, x, f)),
   j as (insert into trunkline.job(id, queue_id, task_id, priority, max_attempts, run_at, timeout_ms, created_by, payload, tags, rerun_of, gate_keys)
     select id, queue_id, task_id, priority, max_attempts, run_at, timeout_ms, created_by, payload,
       case when tags is not null then array(select jsonb_array_elements_text(tags)) end, rerun_of,
@@ -19,8 +18,8 @@ with i as materialized (
   de as (insert into trunkline.dependency(child, parent, policy) select child, parent, policy from e),
   la as (insert into trunkline.late(parent, child) select parent, child from e where late),
   bl as (insert into trunkline.blocked(id, queue_id, priority, run_at, parents_left)
-    select i.id, i.queue_id, i.priority, i.run_at, w.n from i join w on w.child = i.id),
-  fr as materialized (select i.* from i left join w on w.child = i.id where w.child is null),
+    select id, queue_id, priority, run_at, waits from i where waits > 0),
+  fr as materialized (select * from i where waits = 0),
   r as (insert into trunkline.ready(queue_id, priority, seq, n, ids)
     select queue_id, priority, min(id), count(*), array_agg(id order by o)
     from (select id, queue_id, priority, o, (row_number() over (partition by queue_id, priority order by o) - 1) / 100 b from fr where due) z

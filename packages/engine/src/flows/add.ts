@@ -63,10 +63,13 @@ async function store(
 ) {
   const place = ({ parent }: Edge) => (typeof parent === 'number' ? parent + 1 : null)
   const known = ({ parent }: Edge) => (typeof parent === 'string' ? parent : null)
+  const waits: number[] = Array(jobs.length).fill(0)
+  for (const { child } of edges) waits[child] = (waits[child] as number) + 1
   const [row] = await inside.run<{ ids: string[] }>(addJobsStatement, [
     ...columns(jobs),
     flowId,
     texts(names),
+    numbers(waits),
     numbers(edges.map(({ child }) => child + 1)),
     numbers(edges.map(place)),
     numbers(edges.map(known)),

@@ -34,7 +34,10 @@ function scene() {
   const work = (options: object = {}) => trunkline.work([step], { keeper: { sweepMs: 200 }, ...options })
   const statesOf = async (flow: { id: string }) =>
     Object.fromEntries((await trunkline.flows.jobs(flow.id)).map(({ name, job }) => [name, job.state]))
-  return { queue, step, node, ran, failures, work, statesOf }
+  /** How each ended: a failure by its message, so that a red test tells why. */
+  const endsOf = async (flow: { id: string }) =>
+    Object.fromEntries((await trunkline.flows.jobs(flow.id)).map(({ name, job }) => [name, job.error?.message ?? job.state]))
+  return { queue, step, node, ran, failures, work, statesOf, endsOf }
 }
 
 const settled = (id: string) => until(async () => (await trunkline.flows.get(id)).finishedAt, `flow ${id} to end`)
@@ -147,7 +150,7 @@ describe('a flow', () => {
   })
 
   test('comes back in its order by any way: a bulk retry, the undo of a bulk cancellation or change', async () => {
-    const { node, ran, work, statesOf } = scene()
+    const { node, ran, work, statesOf, endsOf } = scene()
     const flow = await trunkline.flows.add({ jobs: [node('a'), node('b', ['a']), node('c', [{ name: 'b', onFailure: 'run' }])] })
     const ids = Object.values(flow.jobs).map((job) => job.id)
     const waiting = { a: 'pending', b: 'blocked', c: 'blocked' }
@@ -165,6 +168,7 @@ describe('a flow', () => {
     const worker = await work()
     await settled(flow.id)
     await worker.stop()
+    expect(await endsOf(flow)).toEqual({ a: 'completed', b: 'completed', c: 'completed' })
     expect(ran).toEqual(['a', 'b', 'c'])
     expect(await trunkline.reconcile()).toEqual([])
   })

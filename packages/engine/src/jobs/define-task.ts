@@ -65,6 +65,8 @@ export interface TaskContext<Input> {
   pauseQueue(until: QueuePause): Promise<void>
   /** Parts of the work that are not done again when the job is tried again. */
   readonly step: Steps
+  /** The tasks that this worker serves, by name: a handler may run another's as a part of its own work. */
+  readonly tasks: ReadonlyMap<string, Task>
 }
 
 /** How long a handler pauses its queue. */

@@ -134,8 +134,8 @@ export function readTags(value: unknown): readonly string[] {
   })
 }
 
-function pathOf(issue: StandardSchemaV1.Issue): string {
-  let path = 'payload'
+function pathOf(issue: StandardSchemaV1.Issue, root: string): string {
+  let path = root
   for (const part of issue.path ?? []) {
     const key = typeof part === 'object' ? part.key : part
     path += typeof key === 'number' ? `[${key}]` : `.${String(key)}`
@@ -145,9 +145,10 @@ function pathOf(issue: StandardSchemaV1.Issue): string {
 
 /**
  * Checks a payload against the task's schema and answers what the handler will get.
+ * @param field how errors call it. Default `payload`
  * @throws `invalid_payload` with the field and the problem
  */
-export async function checkPayload(task: Task, payload: unknown): Promise<unknown> {
+export async function checkPayload(task: Task, payload: unknown, field = 'payload'): Promise<unknown> {
   if (!task.schema) return payload
   let result = task.schema['~standard'].validate(payload)
   if (result instanceof Promise) result = await result
@@ -155,7 +156,7 @@ export async function checkPayload(task: Task, payload: unknown): Promise<unknow
   const [first] = result.issues
   throw new TrunklineError('invalid_payload', {
     task: task.name,
-    field: first ? pathOf(first) : 'payload',
+    field: first ? pathOf(first, field) : field,
     problem: first?.message ?? 'not valid',
   })
 }

@@ -3,5 +3,6 @@
 with l as materialized (select id from trunkline.lease where id = $2 and worker_id = $1 and $3::bigint = any(ids) for share)
 insert into trunkline.step(job_id, name, no, attempt, started_at, finished_at, result)
 select $3, $4, coalesce((select max(no) + 1 from trunkline.step where job_id = $3), 1), $5, now() - $6::int8 * interval '1us', now(), $7::jsonb from l
-on conflict (job_id, name) do update set attempt = excluded.attempt, started_at = excluded.started_at, finished_at = excluded.finished_at, result = excluded.result
+on conflict (job_id, name) do update set attempt = excluded.attempt, started_at = excluded.started_at, finished_at = excluded.finished_at,
+  result = excluded.result, state = 'completed', error = null
 returning no

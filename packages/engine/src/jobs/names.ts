@@ -19,6 +19,8 @@ export interface KnownTask {
   readonly timeoutMs: number | null
   /** Payload paths by whose values its jobs can be found. */
   readonly searchable: readonly string[]
+  /** JSON Schema of its payload, as it was published; null = none. */
+  readonly inputSchema: unknown
 }
 
 /** Numbers of queues and tasks, remembered. */
@@ -90,6 +92,7 @@ export function createNames(database: Database): Names {
         attempts: task.attempts,
         timeoutMs: task.timeoutMs,
         searchable: task.searchable,
+        inputSchema: task.inputSchema,
       }
       published.set(task, made)
       return made

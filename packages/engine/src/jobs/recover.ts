@@ -19,7 +19,12 @@ export interface Recovered {
  * @param crashLimit crashes that end a job
  * @param only look at these workers alone; default: all
  */
-export async function recover(link: Link, staleMs: number, crashLimit: number, only: number[] | null = null): Promise<Recovered> {
+export async function recover(
+  link: Pick<Link, 'run'>,
+  staleMs: number,
+  crashLimit: number,
+  only: number[] | null = null,
+): Promise<Recovered> {
   const [row] = await link.run(recoverStatement, [`${staleMs} milliseconds`, crashLimit, only && numbers(only)])
   return { jobs: row?.[0] ?? 0, poisoned: row?.[1] ?? 0, workers: row?.[2] ?? [] }
 }

@@ -9,16 +9,39 @@ const resultsStatement = statement(import.meta.url, 'results.sql')
 /** Waits for the ends of jobs, all of a process in one statement. */
 export interface ResultWatcher {
   /**
-   * Resolves with the result of a completed job.
-   * @throws `job_failed` (its `cause` is the stored error), `cancelled`, or the reason of `signal`
+   * Resolves with the result of a completed job. One that `awaitsCommit` of a transaction of its caller may not be there yet.
+   * @throws `job_failed` (its `cause` is the stored error), `cancelled`, `job_not_found` within a second when it is not there or goes
+   *   before its end was read (retention, a deletion), or the reason of `signal`
    */
-  wait(id: string, signal?: AbortSignal): Promise<unknown>
+  wait(id: string, options?: { signal?: AbortSignal | undefined; awaitsCommit?: boolean }): Promise<unknown>
   stop(): void
 }
 
 interface Waiter {
+  /** It was seen, or its transaction has ended: when it is not there now, it will not come. */
+  isStored: boolean
   resolve: (result: unknown) => void
   reject: (error: unknown) => void
+}
+
+interface Ended {
+  id: string
+  /** Null: there is no such job. */
+  status: number | null
+  result: string | null
+  error: JobError | null
+}
+
+/** How often it is looked whether the jobs are still there: what somebody waits for goes only by retention or by hand. */
+const missingMs = 1000
+
+function endOf({ id, status, result, error }: Ended): (waiter: Waiter) => void {
+  if (status === 2) return (w) => w.resolve(result === null ? null : JSON.parse(result))
+  if (status === 3) {
+    return (w) => w.reject(new TrunklineError('job_failed', { job: id, problem: error?.message ?? '' }, { cause: error }))
+  }
+  const by = result === null ? null : JSON.parse(result).by
+  return (w) => w.reject(new TrunklineError('cancelled', { job: id, by: by ? ` by ${by}` : '' }))
 }
 
 /**
@@ -29,6 +52,7 @@ export function createResultWatcher(database: Database): ResultWatcher {
   const waiters = new Map<string, Set<Waiter>>()
   let timer: NodeJS.Timeout | undefined
   let pause = 10
+  let missingAt = 0
   let stopped = false
 
   function plan(): void {
@@ -40,14 +64,16 @@ export function createResultWatcher(database: Database): ResultWatcher {
   }
 
   async function look(): Promise<void> {
-    const ids = [...waiters.keys()].slice(0, 10_000)
+    const looksForMissing = performance.now() - missingAt >= missingMs
+    if (looksForMissing) missingAt = performance.now()
+    const all = [...waiters].map(([id, set]) => [id, [...set]] as const)
+    let ended = 0
     try {
-      const rows = await database.run(resultsStatement, [`{${ids.join(',')}}`])
-      for (const row of rows) settle(row)
-      pause = rows.length > 0 ? 10 : Math.min(250, pause * 1.5)
+      for (let from = 0; from < all.length; from += 10_000) ended += await lookAt(all.slice(from, from + 10_000), looksForMissing)
+      pause = ended > 0 ? 10 : Math.min(250, pause * 1.5)
     } catch (error) {
       if (!isTransient(error)) {
-        for (const set of waiters.values()) for (const w of set) w.reject(error)
+        for (const set of waiters.values()) for (const w of [...set]) w.reject(error)
         waiters.clear()
       }
       pause = 250
@@ -55,42 +81,53 @@ export function createResultWatcher(database: Database): ResultWatcher {
     plan()
   }
 
-  function settle(row: { id: string; status: number; result: string | null; error: JobError | null }): void {
-    const set = waiters.get(row.id)
-    waiters.delete(row.id)
-    for (const w of set ?? []) {
-      if (row.status === 2) w.resolve(row.result === null ? null : JSON.parse(row.result))
-      else if (row.status === 3) {
-        w.reject(new TrunklineError('job_failed', { job: row.id, problem: row.error?.message ?? '' }, { cause: row.error }))
-      } else {
-        const by = row.result === null ? null : JSON.parse(row.result).by
-        w.reject(new TrunklineError('cancelled', { job: row.id, by: by ? ` by ${by}` : '' }))
+  /** Tells those who wait; answers how many of the jobs have ended. */
+  async function lookAt(asked: readonly (readonly [id: string, waiting: readonly Waiter[]])[], looksForMissing: boolean): Promise<number> {
+    const rows = await database.run<Ended>(resultsStatement, [`{${asked.map(([id]) => id).join(',')}}`, looksForMissing])
+    const ended = rows.filter((row) => row.status !== null)
+    for (const row of ended) settle(row.id, endOf(row))
+    if (looksForMissing) {
+      const missing = new Set(rows.filter((row) => row.status === null).map((row) => row.id))
+      for (const [id, waiting] of asked) {
+        for (const w of waiting) {
+          if (!missing.has(id)) w.isStored = true
+          else if (w.isStored) w.reject(new TrunklineError('job_not_found', { field: 'jobId', received: id }))
+        }
       }
     }
+    return ended.length
+  }
+
+  function settle(id: string, end: (waiter: Waiter) => void): void {
+    const set = waiters.get(id)
+    waiters.delete(id)
+    for (const w of set ?? []) end(w)
   }
 
   return {
-    wait(id, signal) {
+    wait(id, { signal, awaitsCommit = false } = {}) {
       return new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason)
         const set = waiters.get(id) ?? new Set()
         waiters.set(id, set)
         const stopListening = () => signal?.removeEventListener('abort', onAbort)
         const waiter: Waiter = {
+          isStored: !awaitsCommit,
           resolve: (result) => {
             stopListening()
             resolve(result)
           },
           reject: (error) => {
             stopListening()
+            forget()
             reject(error)
           },
         }
-        const onAbort = () => {
+        const forget = () => {
           set.delete(waiter)
           if (set.size === 0 && waiters.get(id) === set) waiters.delete(id)
-          reject(signal?.reason)
         }
+        const onAbort = () => waiter.reject(signal?.reason)
         signal?.addEventListener('abort', onAbort, { once: true })
         set.add(waiter)
         pause = 10
@@ -101,7 +138,7 @@ export function createResultWatcher(database: Database): ResultWatcher {
       stopped = true
       clearTimeout(timer)
       for (const set of waiters.values())
-        for (const w of set) w.reject(new TrunklineError('database_unavailable', { problem: 'closed while waiting for a result' }))
+        for (const w of [...set]) w.reject(new TrunklineError('database_unavailable', { problem: 'closed while waiting for a result' }))
       waiters.clear()
     },
   }

@@ -11,6 +11,7 @@ import { type Within, withinJson } from './within.ts'
 const getStatement = statement(import.meta.url, 'get.sql')
 const visibleStatement = statement(import.meta.url, 'visible.sql')
 const tasksOfStatement = statement(import.meta.url, 'tasks-of.sql')
+const dataTextsStatement = statement(import.meta.url, 'data-texts.sql')
 const countsStatement = statement(import.meta.url, 'counts.sql')
 
 /** A job as people see it (CONTRACT section 3). Ids are decimal text, durations ms. */
@@ -106,6 +107,20 @@ export function jobView(row: any): JobView {
 /** @throws `job_not_found`, `invalid_job_id` */
 export async function getJob(database: Database, id: string, within?: Within | null): Promise<JobView> {
   const [found] = await getJobs(database, [checkJobId(id)], within)
+  if (!found) throw new TrunklineError('job_not_found', { field: 'jobId', received: id })
+  return found
+}
+
+/** Payload and result of a job as JSON text. */
+export interface DataTexts {
+  payload: string
+  /** Null = there is none, or none yet. */
+  result: string | null
+}
+
+/** @throws `job_not_found`, `invalid_job_id` */
+export async function getDataTexts(database: Database, id: string): Promise<DataTexts> {
+  const [found] = await database.run<DataTexts>(dataTextsStatement, [`{${checkJobId(id)}}`], 'walk')
   if (!found) throw new TrunklineError('job_not_found', { field: 'jobId', received: id })
   return found
 }

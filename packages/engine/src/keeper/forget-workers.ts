@@ -8,7 +8,7 @@ export const pastWorkersMs = 7 * 86_400_000
 const supervisorsMs = 60_000
 
 /** Forgets workers that ended longer than `olderThanMs` ago, and supervisors that died; answers how many workers. */
-export async function forgetWorkers(link: Link, olderThanMs = pastWorkersMs): Promise<number> {
+export async function forgetWorkers(link: Pick<Link, 'run'>, olderThanMs = pastWorkersMs): Promise<number> {
   const [row] = await link.run(forgetStatement, [`${olderThanMs} milliseconds`, `${supervisorsMs} milliseconds`])
   return row?.[0] ?? 0
 }

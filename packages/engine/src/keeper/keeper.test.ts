@@ -95,9 +95,20 @@ describe('the keeper', () => {
     await until(async () => !(await there(before)), 'a dead worker to be given up')
     // away for longer than a third of the stale time: its own row is locked, so that not even leadership gets an answer
     const blocker = await db.client()
-    await blocker.query(
-      'begin; lock table trunkline.leader, trunkline.scheduled, trunkline.worker, trunkline.stat_delta, trunkline.cancel_wanted',
-    )
+    // never waiting for one table with another in hand: that and a statement of the keeper would be a deadlock
+    await until(async () => {
+      try {
+        await blocker.query('begin')
+        await blocker.query(
+          'lock table trunkline.leader, trunkline.scheduled, trunkline.worker, trunkline.stat_delta, trunkline.cancel_wanted nowait',
+        )
+        return true
+      } catch (error) {
+        expect(error).toMatchObject({ code: '55P03' })
+        await blocker.query('rollback')
+        return false
+      }
+    }, 'the tables to be free at once')
     await new Promise((resolve) => setTimeout(resolve, 1500))
     await blocker.query('rollback')
     const back = performance.now()

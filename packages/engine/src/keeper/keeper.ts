@@ -13,7 +13,8 @@ import { statement } from '../postgres/statement.ts'
 import { createScheduler, type SchedulerEvent } from '../schedules/scheduler.ts'
 import { forgetWorkers } from './forget-workers.ts'
 import { checkHealth, type HealthWarning } from './health.ts'
-import { createRetention, type Removed, type RetentionOptions } from './retention.ts'
+import { createRetention, type Removed } from './retention.ts'
+import type { RetentionOptions } from './retention-rules.ts'
 import { createSearchIndexes } from './search-indexes.ts'
 
 const chainAuditStatement = statement(import.meta.url, 'chain-audit.sql')
@@ -55,7 +56,7 @@ export interface KeeperOptions {
   leaseMs?: number
   /** How long the change feed is kept. Default 24 h. */
   feedMs?: number
-  /** How long ended jobs are kept, by state and task. Default 30 days; `false` in place of a duration = for ever. */
+  /** How long ended jobs are kept, by state and task, unless rules are stored. Default 30 days; `false` in place of a duration = for ever. */
   retention?: RetentionOptions
   onEvent?: (event: KeeperEvent) => void
 }

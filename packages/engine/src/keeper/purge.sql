@@ -1,5 +1,5 @@
 -- Removes ended jobs that are older than what is kept of their task and state: a slice of the history, by id.
--- Answers how many were removed and the last id that was looked at.
+-- Answers how many were removed, the last id that was looked at, and when its job was made.
 -- $1 after id int8  $2 looked at int  rules, first match counts: $3 task int[] (null: any)  $4 status int2[]  $5 keep ms int8[] (null: for ever)
 with c as materialized (select id, queue_id, task_id, status, finished_at from trunkline.outcome where id > $1 order by id limit $2),
   r as materialized (select * from unnest($3::int[], $4::int2[], $5::int8[]) with ordinality u(task_id, status, keep, o)),
@@ -22,4 +22,5 @@ with c as materialized (select id, queue_id, task_id, status, finished_at from t
   s as (delete from trunkline.searchable where job_id = any(array(select id from o))),
   e as (insert into trunkline.expired as e (queue_id, task_id, status, n) select queue_id, task_id, status, count(*) from o group by 1, 2, 3
     on conflict (queue_id, task_id, status) do update set n = e.n + excluded.n)
-select (select count(*) from o)::int n, (select count(*) from c)::int looked, (select max(id) from c)::text last
+select (select count(*) from o)::int n, (select count(*) from c)::int looked, (select max(id) from c)::text last,
+  (select j.created_at from trunkline.job j where j.id = (select max(id) from c)) made

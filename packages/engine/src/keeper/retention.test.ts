@@ -1,7 +1,8 @@
 import { describe, expect, inject, test } from 'vitest'
 import { testDatabase } from '../../../../test/support/database.ts'
 import { defineTask } from '../jobs/define-task.ts'
-import { createRetention, readRetention } from './retention.ts'
+import { createRetention } from './retention.ts'
+import { readRetention } from './retention-rules.ts'
 
 const db = await testDatabase()
 const database = db.open({ queryTimeoutMs: 120_000 })

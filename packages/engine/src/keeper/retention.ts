@@ -1,73 +1,35 @@
-import { type Duration, show, TrunklineError, toMilliseconds } from '@trunkline/contract'
-import { checkKeys, checkName } from '../jobs/check-options.ts'
 import { rangeSize } from '../jobs/partitions.ts'
 import { numbers } from '../postgres/arrays.ts'
 import type { Database } from '../postgres/database.ts'
 import { inSchema, statement } from '../postgres/statement.ts'
+import {
+  flatRules,
+  isBeyond,
+  type RetentionOptions,
+  type Rule,
+  readRetention,
+  saysSomething,
+  shortestKeep,
+  tasksOfRules,
+  wholeRetention,
+} from './retention-rules.ts'
 
 const rangesStatement = statement(import.meta.url, 'ranges.sql')
 const markStatement = statement(import.meta.url, 'mark-closing.sql')
 const keptStatement = statement(import.meta.url, 'kept.sql')
 const countStatement = statement(import.meta.url, 'count-expired.sql')
 const purgeStatement = statement(import.meta.url, 'purge.sql')
+const inForceStatement = statement(import.meta.url, 'retention-in-force.sql')
 const taskIdsStatement = statement(import.meta.url, 'task-ids.sql')
 
-/** How long ended jobs are kept after their end; `false` = for ever. Default 30 days. */
-export interface StateRetention {
-  completed?: Duration | false
-  failed?: Duration | false
-  cancelled?: Duration | false
-}
-
-/** What is kept of the history; of some tasks it may be more or less. */
-export interface RetentionOptions extends StateRetention {
-  tasks?: Record<string, StateRetention>
-}
-
-/** One rule; the first that fits a job counts. */
-interface Rule {
-  readonly task: string | null
-  readonly statuses: readonly number[]
-  readonly keepMs: number | null
-}
-
-const defaultKeep = '30d'
-const stateStatuses = { completed: [2], failed: [3], cancelled: [4, 5] } as const
-
-function readKeep(value: unknown, field: string): number | null {
-  return value === false ? null : toMilliseconds(value as Duration, field)
-}
-
-/** @throws `unknown_option`, `invalid_option`, `invalid_duration`, `invalid_name` */
-export function readRetention(options: RetentionOptions = {}): Rule[] {
-  checkKeys(options, ['completed', 'failed', 'cancelled', 'tasks'], 'retention')
-  const { tasks = {}, ...common } = options
-  if (tasks === null || typeof tasks !== 'object') {
-    throw new TrunklineError('invalid_option', {
-      field: 'retention.tasks',
-      received: show(tasks),
-      allowed: 'task names with what is kept of each',
-    })
-  }
-  const rules: Rule[] = []
-  for (const [task, kept] of Object.entries(tasks)) {
-    checkName(task, 'retention.tasks')
-    checkKeys(kept, Object.keys(stateStatuses), `retention of task ${task}`)
-    for (const [state, value] of Object.entries(kept)) {
-      rules.push({ task, statuses: stateStatuses[state as 'failed'], keepMs: readKeep(value, `retention.tasks.${task}.${state}`) })
-    }
-  }
-  for (const state of ['completed', 'failed', 'cancelled'] as const) {
-    rules.push({ task: null, statuses: stateStatuses[state], keepMs: readKeep(common[state] ?? defaultKeep, `retention.${state}`) })
-  }
-  return rules
-}
+/** A range that took longer than this to fill is not waited for: its jobs go one by one. */
+const slowMs = 86_400_000
 
 /** What a pass has removed. */
 export interface Removed {
   /** Ranges of 500,000 ids whose partitions were dropped. */
   ranges: number
-  /** Jobs removed one by one, because others of their range are kept longer. */
+  /** Jobs removed one by one, because others of their range are kept longer, or because it fills slowly. */
   jobs: number
 }
 
@@ -100,32 +62,81 @@ export interface Retention {
   prepare(): Promise<number>
   /** Drops what was prepared: a fraction of a second per range, whatever it holds. */
   drop(): Promise<number>
-  /** One pass: whole ranges first (`prepare`, `drop`), then, where rules differ, a slice of the rest. */
+  /** One pass: whole ranges first (`prepare`, `drop`), then a slice of those where rules differ or that fill slowly. */
   runOnce(): Promise<Removed>
 }
 
-/** Makes the {@link Retention} of a schema. @throws as {@link readRetention} */
+/** What a slice has come to. */
+interface Purged {
+  n: number
+  looked: number
+  last: string | null
+  made: Date | null
+}
+
+/** A range that has partitions. */
+interface Range {
+  no: number
+  closing: boolean
+  oldest: Date | null
+  newest: Date | null
+  full: boolean
+}
+
+/** Numbers of tasks by name. */
+export async function taskIds(database: Database, names: readonly string[]): Promise<Map<string, number>> {
+  const rows = await database.run<{ name: string; id: number }>(taskIdsStatement, [names])
+  return new Map(rows.map((row) => [row.name, row.id]))
+}
+
+/**
+ * Makes the {@link Retention} of a schema. Rules that are stored in the database stand in the place of `options`; they are read at the
+ * beginning of each pass.
+ * @throws as {@link readRetention}
+ */
 export function createRetention(database: Database, options: RetentionOptions = {}): Retention {
-  const rules = readRetention(options)
-  const keeps = rules.map((rule) => rule.keepMs)
-  const longest = keeps.includes(null) ? null : Math.max(...(keeps as number[]))
-  const differ = new Set(keeps).size > 1
+  const ofSettings = saysSomething(options) ? JSON.stringify(wholeRetention(options)) : null
+  let rules: Rule[] = readRetention(options)
   let purgedTo = '0'
+  /** The first id of the ranges that are not waited for. */
+  let slowFrom = 0
   /** By number of the range. */
   const prepared = new Map<number, Found>()
 
+  async function readRules(): Promise<void> {
+    const [row] = await database.run<{ rules: RetentionOptions | null }>(inForceStatement, [ofSettings])
+    const now = readRetention(row?.rules ?? options)
+    // what was found under other rules says nothing under these
+    if (JSON.stringify(now) !== JSON.stringify(rules)) prepared.clear()
+    rules = now
+  }
+
+  /** How long all of a range is kept; null = something of it for ever. */
+  function longest(): number | null {
+    const keeps = rules.map((rule) => rule.keepMs)
+    return keeps.includes(null) ? null : Math.max(...(keeps as number[]))
+  }
+
   async function prepare(): Promise<number> {
-    if (longest === null) return 0
-    const cutoff = new Date(Date.now() - longest)
-    for (const { no, newest, full } of await database.run<{ no: number; newest: Date | null; full: boolean }>(rangesStatement, [
-      rangeSize,
-    ])) {
+    await readRules()
+    const keepMs = longest()
+    const cutoff = new Date(Date.now() - (keepMs ?? 0))
+    let isDue = keepMs !== null
+    let slow: number | null = null
+    for (const { no, closing, oldest, newest, full } of await database.run<Range>(rangesStatement, [rangeSize])) {
       // ids grow with time: what follows is younger still
-      if (!full || (newest !== null && newest > cutoff)) break
+      isDue &&= full && (newest === null || newest <= cutoff)
+      if (!isDue) {
+        // marked under other rules
+        if (closing) await database.run(markStatement, [no, false])
+        if (slow === null && !(full && oldest !== null && newest !== null && newest.getTime() - oldest.getTime() < slowMs)) slow = no
+        continue
+      }
       if (prepared.has(no)) continue
       const found = await look(no, cutoff)
       if (found) prepared.set(no, found)
     }
+    slowFrom = (slow ?? Number.POSITIVE_INFINITY) * rangeSize
     return prepared.size
   }
 
@@ -177,28 +188,25 @@ export function createRetention(database: Database, options: RetentionOptions = 
     }
   }
 
+  /** Where to begin: at the first job, or, where all is kept equally long, behind the ranges that will go whole; null = nowhere. */
+  function purgeFrom(): string | null {
+    if (purgedTo !== '0' || new Set(rules.map((rule) => rule.keepMs)).size > 1) return purgedTo
+    return longest() === null || slowFrom === Number.POSITIVE_INFINITY ? null : String(Math.max(0, slowFrom - 1))
+  }
+
   async function purge(): Promise<number> {
-    if (!differ && longest !== null) return 0
-    const names = [...new Set(rules.flatMap((rule) => rule.task ?? []))]
-    const ids = new Map((await database.run<{ name: string; id: number }>(taskIdsStatement, [names])).map((row) => [row.name, row.id]))
-    const flat = rules.flatMap(({ task, statuses, keepMs }) =>
-      task !== null && !ids.has(task)
-        ? []
-        : statuses.map((status) => ({ task: task === null ? null : (ids.get(task) as number), status, keepMs })),
-    )
+    const from = purgeFrom()
+    const shortest = shortestKeep(rules)
+    if (from === null || shortest === null) return 0
+    purgedTo = from
+    const flat = flatRules(rules, await taskIds(database, tasksOfRules(rules)))
     let removed = 0
     for (let turn = 0; turn < 50; turn++) {
-      const values = [
-        purgedTo,
-        10_000,
-        numbers(flat.map((r) => r.task)),
-        numbers(flat.map((r) => r.status)),
-        numbers(flat.map((r) => r.keepMs)),
-      ]
-      const [row] = await database.run<{ n: number; looked: number; last: string | null }>(purgeStatement, values, 'walk')
+      const [row] = await database.run<Purged>(purgeStatement, [purgedTo, 10_000, ...flat], 'walk')
       removed += row?.n ?? 0
       // at the end it begins anew with the next pass
-      purgedTo = row && row.looked === 10_000 ? (row.last ?? '0') : '0'
+      const isAtEnd = !row || row.looked < 10_000 || isBeyond(row.made, shortest)
+      purgedTo = isAtEnd ? '0' : (row.last ?? '0')
       if (purgedTo === '0') break
     }
     return removed

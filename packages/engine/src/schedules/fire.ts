@@ -1,4 +1,4 @@
-import { fillPayload, jitterOf, type Rhythm, type Slots, slotsOf, slotValues } from '@trunkline/contract'
+import { fillPayload, isTrunklineError, jitterOf, type Rhythm, type Slots, slotsOf, slotValues } from '@trunkline/contract'
 import { cancelMany } from '../jobs/cancel.ts'
 import { type NewJob, storeMixed } from '../jobs/enqueue.ts'
 import { laneOf, readGateKeys } from '../jobs/gate-keys.ts'
@@ -6,6 +6,7 @@ import type { Names } from '../jobs/names.ts'
 import { numbers, texts } from '../postgres/arrays.ts'
 import { type Database, type Queryable, withinTransaction } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
+import { checkInput } from '../templates/input-schema.ts'
 import { type JobSettings, mergePayload } from '../templates/settings.ts'
 
 const sourcesStatement = statement(import.meta.url, 'sources.sql')
@@ -59,6 +60,10 @@ export interface Source {
   readonly template_version: number | null
   readonly template_payload: unknown
   readonly template_options: JobSettings | null
+  readonly task: string
+  /** Schema of its template, and of its task. */
+  readonly input_schema: unknown
+  readonly task_schema: unknown
   readonly open_jobs: string[]
   readonly waiting: Date | null
 }
@@ -93,12 +98,31 @@ export async function readSources(database: Database, ids: readonly string[], tx
   return new Map(rows.map((row) => [row.id, row]))
 }
 
-async function jobOf({ schedule, at, manual }: PlannedSlot, source: Source, names: Names): Promise<NewJob> {
-  const { rhythm, id, name, jitter_ms: jitterMs } = schedule
-  const slots = slotsOfSchedule(schedule)
+/** What the job of a slot gets. @throws `invalid_payload` where the template of the schedule does not allow it */
+function payloadOf({ schedule, at }: PlannedSlot, source: Source): unknown {
+  const { rhythm, id, name } = schedule
+  const values = slotValues(at, slotsOfSchedule(schedule).zone.offsetAt(at), { timezone: rhythm.timezone ?? 'UTC', name, id })
+  const payload = fillPayload(mergePayload(source.template_payload, schedule.payload), values)
+  if (source.input_schema != null) checkInput(payload, { task: source.task, schemas: [source.input_schema, source.task_schema] })
+  return payload
+}
+
+/** Leaves out slots of the rhythm whose payload their template does not allow; for what a person asks for it is refused. */
+function withPayloads(planned: readonly PlannedSlot[], sources: ReadonlyMap<string, Source>): { slot: PlannedSlot; payload: unknown }[] {
+  return planned.map((slot) => {
+    if (slot.state !== 'fired') return { slot, payload: null }
+    try {
+      return { slot, payload: payloadOf(slot, sources.get(slot.schedule.id) as Source) }
+    } catch (error) {
+      if (slot.manual || slot.reason === 'backfill' || !isTrunklineError(error, 'invalid_payload')) throw error
+      return { slot: { ...slot, state: 'skipped', reason: 'invalid_payload' }, payload: null }
+    }
+  })
+}
+
+async function jobOf({ schedule, at, manual }: PlannedSlot, payload: unknown, source: Source, names: Names): Promise<NewJob> {
+  const { id, name, jitter_ms: jitterMs } = schedule
   const options: JobSettings = { ...source.template_options, ...schedule.options }
-  const payload = mergePayload(source.template_payload, schedule.payload)
-  const values = slotValues(at, slots.zone.offsetAt(at), { timezone: rhythm.timezone ?? 'UTC', name, id })
   const gateKeys = readGateKeys(options)
   const jitter = manual ? 0 : jitterOf(id, at, jitterMs)
   return {
@@ -115,7 +139,7 @@ async function jobOf({ schedule, at, manual }: PlannedSlot, source: Source, name
     gateKeys,
     rerunOf: null,
     trace: null,
-    payload: JSON.stringify(fillPayload(payload, values)),
+    payload: JSON.stringify(payload),
   }
 }
 
@@ -133,16 +157,19 @@ export interface FireOptions {
  * Records slots and makes the jobs of those that fire, within the caller's transaction. The slot is the key: one that was recorded
  * before makes no second job, whoever comes.
  * @returns how many were recorded, and the jobs that were made
+ * @throws `invalid_payload` where somebody asked for the run, and the template does not allow its payload; a slot of the rhythm is skipped then
  */
 export async function fire(
   database: Database,
   names: Names,
-  planned: readonly PlannedSlot[],
+  asked: readonly PlannedSlot[],
   sources: ReadonlyMap<string, Source>,
   tx: Queryable,
   { by = null, over = ['waiting'] }: FireOptions = {},
 ): Promise<{ recorded: number; jobs: string[] }> {
-  if (planned.length === 0) return { recorded: 0, jobs: [] }
+  if (asked.length === 0) return { recorded: 0, jobs: [] }
+  const filled = withPayloads(asked, sources)
+  const planned = filled.map(({ slot }) => slot)
   const recorded = await database.run<{ schedule_id: string; slot_at: Date; manual: boolean }>(
     recordStatement,
     [
@@ -158,11 +185,12 @@ export async function fire(
   )
   const keyOf = (id: string, at: number, manual: boolean) => `${id} ${at} ${manual}`
   const taken = new Set(recorded.map((row) => keyOf(row.schedule_id, row.slot_at.getTime(), row.manual)))
-  const firing = planned.filter((p) => p.state === 'fired' && taken.has(keyOf(p.schedule.id, p.at, p.manual)))
+  const fresh = filled.filter(({ slot: p }) => p.state === 'fired' && taken.has(keyOf(p.schedule.id, p.at, p.manual)))
+  const firing = fresh.map(({ slot }) => slot)
   if (firing.length === 0) return { recorded: recorded.length, jobs: [] }
   const sourceOf = (p: PlannedSlot) => sources.get(p.schedule.id) as Source
   const made: NewJob[] = []
-  for (const p of firing) made.push(await jobOf(p, sourceOf(p), names))
+  for (const { slot, payload } of fresh) made.push(await jobOf(slot, payload, sourceOf(slot), names))
   const jobs = await storeMixed(database, made, tx)
   await database.run(
     bindStatement,

@@ -262,21 +262,26 @@ describe.sequential('schedules', () => {
     const plan = JSON.stringify(rows[0]['QUERY PLAN'])
     expect(plan).toContain('schedule_due_at')
     expect(plan).not.toContain('Seq Scan')
-    const before = performance.now()
     const tomorrow = Date.now() + day
-    const month = await schedules.calendar({
-      from: new Date(tomorrow),
-      to: new Date(tomorrow + 30 * day),
-      timezone: 'Europe/Berlin',
-      limit: 5000,
-    })
-    const took = performance.now() - before
+    const window = { from: new Date(tomorrow), to: new Date(tomorrow + 30 * day), timezone: 'Europe/Berlin', limit: 5000 }
+    const times: number[] = []
+    // with the matrix often enough for a percentile
+    const look = async () => {
+      const before = performance.now()
+      const seen = await schedules.calendar(window)
+      times.push(performance.now() - before)
+      return seen
+    }
+    const month = await look()
+    if (process.env.TRUNKLINE_TEST_MATRIX) for (let i = 1; i < 40; i++) await look()
+    times.sort((one, other) => one - other)
+    const p95 = times[Math.ceil(times.length * 0.95) - 1] as number
     expect(month.firings).toHaveLength(5000)
     expect(month.total).toBeGreaterThan(299_000)
     expect(month.collisions[0]?.firings).toBeGreaterThan(50)
     expect(month.load).toHaveLength(720)
-    // some runs of it are measured by the benchmark; here only that nothing is quadratic
-    expect(took).toBeLessThan(20_000)
-    process.stdout.write(`calendar of 10,000 schedules over a month: ${Math.round(took)} ms\n`)
+    // two seconds are promised of a machine that does nothing else; here only that nothing is quadratic
+    expect(p95).toBeLessThan(20_000)
+    process.stdout.write(`calendar of 10,000 schedules over a month, ${times.length} times: p95 ${Math.round(p95)} ms\n`)
   })
 })

@@ -1,4 +1,4 @@
-import { didYouMean, show, slotsOf, TrunklineError, toMilliseconds } from '@trunkline/contract'
+import { didYouMean, fillPayload, show, slotsOf, slotValues, TrunklineError, toMilliseconds } from '@trunkline/contract'
 import { checkKeys } from '../jobs/check-options.ts'
 import { readTime } from '../jobs/enqueue.ts'
 import type { Names } from '../jobs/names.ts'
@@ -7,12 +7,22 @@ import type { PauseOptions } from '../jobs/pause.ts'
 import { type Within, withinJson } from '../jobs/within.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
-import { readOptionalText } from '../templates/settings.ts'
-import { findTemplate } from '../templates/templates.ts'
+import { checkInput } from '../templates/input-schema.ts'
+import { mergePayload, readOptionalText } from '../templates/settings.ts'
+import { type FoundTemplate, findWithSchemas } from '../templates/templates.ts'
 import { type CalendarAnswer, type CalendarOptions, calendarOf } from './calendar.ts'
 import { fire, type PlannedSlot, readSources, type Source, slotsOfSchedule, type TakenSchedule } from './fire.ts'
 import { type Preview, type PreviewOptions, previewOf } from './preview.ts'
-import { checkUuid, dueOf, optionsOf, readSchedule, type ScheduleOptions, type ScheduleView, scheduleView } from './schedule.ts'
+import {
+  type CheckedSchedule,
+  checkUuid,
+  dueOf,
+  optionsOf,
+  readSchedule,
+  type ScheduleOptions,
+  type ScheduleView,
+  scheduleView,
+} from './schedule.ts'
 
 const listStatement = statement(import.meta.url, 'list-schedules.sql')
 const saveStatement = statement(import.meta.url, 'save-schedule.sql')
@@ -45,7 +55,7 @@ export interface ScheduleRun {
   isManual: boolean
   /** `pending`, `running`, `completed`, `failed`, `cancelled` of its job; `waiting` for an earlier run; `skipped`. */
   state: string
-  /** Why it was skipped or waits: `overlap`, `skip_next`; `backfill`, `waited`. */
+  /** Why it was skipped or waits: `overlap`, `skip_next`, `invalid_payload` (the schema of its template has changed); `backfill`, `waited`. */
   reason: string | null
   jobId: string | null
   /** When the slot was dealt with, and how much after its time. */
@@ -86,7 +96,8 @@ const backfillStep = 500
 /** Schedules, as `trunkline.schedules`. An id may be the name as well. */
 export interface Schedules {
   /**
-   * @throws `invalid_schedule`, `schedule_never_runs`, `invalid_option`, `unknown_option`, `unknown_task`, `template_not_found`, `name_taken` …
+   * @throws `invalid_schedule`, `schedule_never_runs`, `invalid_option`, `unknown_option`, `unknown_task`, `template_not_found`, `name_taken`, `invalid_payload` where its
+   * template does not allow what it says …
    * @example await trunkline.schedules.create({ name: 'nightly', task: 'report', cronExpression: '30 2 * * *', timezone: 'Europe/Berlin' })
    */
   create(options: ScheduleOptions, by?: string): Promise<ScheduleView>
@@ -127,6 +138,13 @@ function checkLimit(limit: unknown, most: number): number {
   throw new TrunklineError('invalid_option', { field: 'limit', received: show(limit), allowed: `a whole number from 1 to ${most}` })
 }
 
+/** Does what a schedule says fit its template, with the values of a slot? @throws `invalid_payload` */
+function checkFilled({ payload, rhythm, name }: CheckedSchedule, { template, schemas }: FoundTemplate, at: number): void {
+  if (schemas.length === 0) return
+  const values = slotValues(at, 0, { timezone: rhythm.timezone ?? 'UTC', name, id: template.id })
+  checkInput(fillPayload(mergePayload(template.payload, JSON.parse(payload)), values), { task: template.task, schemas })
+}
+
 /** A unique name that is taken, told as ours. */
 function explained(error: unknown, name: string, what: string): unknown {
   const { code, constraint = '' } = error as { code?: string; constraint?: string }
@@ -163,7 +181,8 @@ export function createSchedules(database: Database, names: Names): Schedules {
   ): Promise<ScheduleView> {
     const at = await now()
     const made = readSchedule(options, at)
-    const template = made.templateId === null ? null : await findTemplate(database, made.templateId)
+    const found = made.templateId === null ? null : await findWithSchemas(database, made.templateId)
+    const template = found?.template ?? null
     const task = made.task === null ? null : await names.task(made.task)
     const isSame =
       before !== null && JSON.stringify(made.rhythm) === JSON.stringify(readSchedule({ ...optionsOf(before), isEnabled: false }, at).rhythm)
@@ -173,6 +192,7 @@ export function createSchedules(database: Database, names: Names): Schedules {
     const row = keeps ? (await rowsOf({ id: before.id }))[0] : null
     const handledTo: Date = row?.handled_to ?? at
     const next = slotsOf(made.rhythm, Math.floor(anchor.getTime() / 1000) * 1000).next(handledTo.getTime())
+    if (found) checkFilled(made, found, next ?? at.getTime())
     const due = dueOf(made.isEnabled, before, next)
     const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
     const values = [

@@ -1,16 +1,18 @@
-import { didYouMean, show, TrunklineError } from '@trunkline/contract'
+import { didYouMean, fillPayload, show, slotValues, TrunklineError } from '@trunkline/contract'
 import type { EnqueueOptions } from '../jobs/enqueue.ts'
 import { jsonText } from '../jobs/json-text.ts'
 import type { Names } from '../jobs/names.ts'
 import { type Within, withinJson } from '../jobs/within.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
 import { statement } from '../postgres/statement.ts'
+import { checkInput, type InputCheck, readInputSchema } from './input-schema.ts'
 import { type JobSettings, mergePayload, readOptionalText, readSettings, readText } from './settings.ts'
 
 const listStatement = statement(import.meta.url, 'list-templates.sql')
 const saveStatement = statement(import.meta.url, 'save-template.sql')
 const deleteStatement = statement(import.meta.url, 'delete-template.sql')
 const versionsStatement = statement(import.meta.url, 'template-versions.sql')
+const schedulesStatement = statement(import.meta.url, 'schedules-of.sql')
 const useStatement = statement(import.meta.url, 'use-template.sql')
 
 /** What may be said of a template. */
@@ -22,7 +24,10 @@ export interface TemplateOptions {
   /** What its jobs get; a caller's own fields go on top. Default: null. */
   payload?: unknown
   options?: JobSettings
-  /** JSON Schema for forms that narrows that of the task; it is published with the template, and not checked here. */
+  /**
+   * JSON Schema (draft 2020-12, or what its `$schema` says) of the whole payload of a job: what the template has and what is put on top. It
+   * narrows the one of the task, is published for forms, and checked when a job is made from the template, by a call or by a schedule.
+   */
   inputSchema?: unknown
 }
 
@@ -59,9 +64,13 @@ export interface TemplateVersion {
 
 /** Templates, as `trunkline.templates`. An id may be the name as well. */
 export interface Templates {
-  /** @throws `invalid_option`, `unknown_option`, `unknown_task`, `name_taken`, the `payload_…` errors */
+  /** @throws `invalid_option` (with the path within `inputSchema`), `unknown_option`, `unknown_task`, `name_taken`, the `payload_…` errors */
   create(options: TemplateOptions, by?: string): Promise<TemplateView>
-  /** Replaces everything that is said of it, as a new version. @throws as `create`, `template_not_found`, `schedule_changed` when `expected` is another */
+  /**
+   * Replaces everything that is said of it, as a new version.
+   * @throws as `create`, `template_not_found`, `schedule_changed` when `expected` is another, `invalid_payload` when what one of its schedules
+   * puts on top would not fit any more
+   */
   update(id: string, options: TemplateOptions, extra?: { within?: Within | null; by?: string; expected?: number }): Promise<TemplateView>
   /** @throws `template_not_found` */
   get(id: string, options?: { within?: Within | null }): Promise<TemplateView>
@@ -106,34 +115,52 @@ async function rowsOf(
   return await database.run(listStatement, [id, name, after, limit, withinJson(within)])
 }
 
+/** A template with the schemas that payloads of its jobs have to fit: its own and that of its task, or none where it has none itself. */
+export interface FoundTemplate {
+  readonly template: TemplateView
+  readonly schemas: readonly unknown[]
+}
+
 /** A template by id or name. @throws `template_not_found` */
 export async function findTemplate(database: Database, id: string, within?: Within | null): Promise<TemplateView> {
+  return (await findWithSchemas(database, id, within)).template
+}
+
+/** As {@link findTemplate}, with its schemas. @throws `template_not_found` */
+export async function findWithSchemas(database: Database, id: string, within?: Within | null): Promise<FoundTemplate> {
   const byId = typeof id === 'string' && isUuid(id)
   const [row] = await rowsOf(database, byId ? id : null, byId ? null : String(id).slice(0, 200), null, 1, within)
-  if (row) return templateView(row)
+  if (row) return { template: templateView(row), schemas: row.input_schema === null ? [] : [row.input_schema, row.task_schema] }
   const known = byId ? [] : (await rowsOf(database, null, null, null, 1000, within)).map((r) => r.name as string)
   throw new TrunklineError('template_not_found', { field: 'templateId', received: show(id), meant: byId ? '' : didYouMean(id, known) })
 }
 
-function readSchema(given: unknown): string | null {
-  if (given === undefined || given === null) return null
-  if (typeof given === 'object' && !Array.isArray(given)) return jsonText(given, 'inputSchema', 65_536)
-  throw new TrunklineError('invalid_option', { field: 'inputSchema', received: show(given), allowed: 'a JSON Schema object' })
+/** Does what schedules put on top of a template still fit? @throws `invalid_payload` */
+async function checkSchedules(database: Database, id: string, payload: unknown, check: InputCheck): Promise<void> {
+  if (check.schemas.length === 0) return
+  for (const { id: schedule, name, timezone, own } of await database.run(schedulesStatement, [id])) {
+    const values = slotValues(Date.now(), 0, { timezone, name, id: schedule })
+    checkInput(fillPayload(mergePayload(payload, own), values), { ...check, where: `, in schedule ${show(name)}` })
+  }
 }
 
 /** Makes {@link Templates} of one database; within a transaction where `database` stands for one. */
 export function createTemplates(database: Database, names: Names): Templates {
   async function save(given: TemplateOptions, id: string | null, by: string | null, expected: number | null): Promise<TemplateView> {
     const name = readText(given.name, 'name', 200)
-    const { id: taskId } = await names.task(given.task)
+    const { id: taskId, inputSchema: ofTask } = await names.task(given.task)
+    const payload = jsonText(given.payload ?? null, 'payload')
+    const schemaText = given.inputSchema == null ? null : jsonText(given.inputSchema, 'inputSchema', 65_536)
+    const schema = readInputSchema(given.inputSchema, ofTask)
+    if (id !== null) await checkSchedules(database, id, JSON.parse(payload), { task: given.task, schemas: schema ? [schema, ofTask] : [] })
     const values = [
       id,
       name,
       readOptionalText(given.description, 'description'),
       taskId,
-      jsonText(given.payload ?? null, 'payload'),
+      payload,
       JSON.stringify(readSettings(given.options)),
-      readSchema(given.inputSchema),
+      schemaText,
       by,
       expected,
     ]

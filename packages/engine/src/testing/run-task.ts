@@ -5,6 +5,7 @@ import type { JobError } from '../jobs/error-json.ts'
 import { jsonText } from '../jobs/json-text.ts'
 import type { ParentView } from '../jobs/parents.ts'
 import { readQueuePause } from '../jobs/pause.ts'
+import type { StepState } from '../jobs/steps.ts'
 import { createFeedback, type Feedback } from '../log/feedback.ts'
 import type { FeedbackWriter } from '../log/feedback-writer.ts'
 import { type LogLevel, logLevels, type Progress } from '../log/job-logger.ts'
@@ -13,6 +14,7 @@ import type { Fence } from '../worker/fence.ts'
 import type { Middleware } from '../worker/middleware.ts'
 import { BatchCall, runBatch } from '../worker/run-batch.ts'
 import { type End, type RunOptions, runJob } from '../worker/run-job.ts'
+import type { StepKeeper } from '../worker/steps.ts'
 
 /** Options of {@link runTask} and {@link runTaskBatch}. */
 export interface RunTaskOptions {
@@ -26,6 +28,8 @@ export interface RunTaskOptions {
   parents?: readonly ParentView[]
   /** Results of steps that earlier executions have finished, by name. Default: none. */
   steps?: Readonly<Record<string, unknown>>
+  /** What `tasks` of the context answers, beside the task itself. Default: none. */
+  tasks?: readonly Task[]
 }
 
 /** One line that a handler has logged. */
@@ -56,7 +60,7 @@ export interface TaskRun<Result = unknown> {
   readonly paused: QueuePause | null
 }
 
-const optionNames = ['attempt', 'signal', 'middleware', 'parents', 'steps']
+const optionNames = ['attempt', 'signal', 'middleware', 'parents', 'steps', 'tasks']
 const graceMs = 5000
 
 /** Keeps what one execution says, in the place of the database. */
@@ -118,6 +122,27 @@ function freeFence(writer: FeedbackWriter): Fence {
   }
 }
 
+/** Steps of one execution, of which some have completed before. */
+function stepsInMemory(results: Readonly<Record<string, unknown>>): StepKeeper {
+  const states = new Map<string, StepState>(Object.keys(results).map((name) => [name, 'completed']))
+  const failed = new Map<string, number>()
+  return {
+    read: async () => new Map(Object.entries(results)),
+    keep: async () => true,
+    async plan({ steps }) {
+      for (const { name } of steps) if (!states.has(name)) states.set(name, 'waiting')
+      return states
+    },
+    begin: async ({ name }) => ({ failedTries: failed.get(name) ?? 0, became: null }),
+    async end({ name, state, hasFailed }) {
+      states.set(name, state)
+      if (hasFailed) failed.set(name, (failed.get(name) ?? 0) + 1)
+      return true
+    },
+    skip: async () => true,
+  }
+}
+
 function resultOf(text: string | null): any {
   return text === null ? undefined : JSON.parse(text)
 }
@@ -168,7 +193,8 @@ async function runAll(task: Task, payloads: readonly unknown[], options: RunTask
     writer,
     fence: freeFence(writer),
     parents: async () => [...(options.parents ?? [])],
-    steps: { read: async () => new Map(Object.entries(options.steps ?? {})), keep: async () => true },
+    steps: stepsInMemory(options.steps ?? {}),
+    tasks: new Map([task, ...(options.tasks ?? [])].map((one) => [one.name, one])),
     async pauseQueue(_: string, id: string, until: QueuePause) {
       readQueuePause(until)
       pauses.set(id, until)

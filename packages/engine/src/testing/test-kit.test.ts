@@ -49,7 +49,8 @@ describe('drain', () => {
   test('runs what is due and what that makes, and says what ran', async () => {
     const job = await trunkline.enqueue(parent, {})
     const runs = await kit.drain()
-    expect(runs).toMatchObject([
+    // what it makes may end before it does
+    expect(runs.toSorted((a, b) => Number(a.jobId) - Number(b.jobId))).toMatchObject([
       { jobId: job.id, task: 'kit.parent', attempt: 1, how: 'completed' },
       { task: 'kit.noop', how: 'completed' },
       { task: 'kit.noop', how: 'completed' },

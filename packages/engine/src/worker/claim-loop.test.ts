@@ -3,6 +3,7 @@ import { testDatabase, until } from '../../../../test/support/database.ts'
 import { defineTask } from '../jobs/define-task.ts'
 import type { Link } from '../postgres/link.ts'
 import { createClaimLoop, idlePause } from './claim-loop.ts'
+import { createQueueReader } from './lanes.ts'
 
 const day = 24 * 60 * 60 * 1000
 
@@ -91,4 +92,24 @@ test('a worker without LISTEN starts a job within a second; one with it at once,
   await (await keen.enqueue(task, {})).result()
   expect(performance.now() - asked).toBeLessThan(2000)
   await listening.stop()
+})
+
+test('a rehearsal has the claim planned on its connection, and takes nothing of what is due', async () => {
+  const db = await testDatabase()
+  const job = await (await db.connect()).enqueue(defineTask('due', { run: () => {} }), {})
+  const link = db.link('walk')
+  const [row] = await db.rows('select queue_id from trunkline.job')
+  const [worker] = await db.rows(
+    `insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks) values ('w', 'h', 1, 'v', 1, '{}', '{}') returning id`,
+  )
+  const reader = createQueueReader(link, row.queue_id, () => worker.id)
+  await reader.rehearse()
+  expect((await job.get()).state).toBe('pending')
+  const look = {
+    name: 'look',
+    writes: false,
+    text: () => `select name from pg_prepared_statements where name like 'trunkline%' order by 1`,
+  }
+  expect(await link.run(look, [])).toEqual([['trunkline_claim'], ['trunkline_lanes']])
+  expect((await reader.take(5, 5, true))?.jobs.map(({ id }) => String(id))).toEqual([job.id])
 })

@@ -137,6 +137,7 @@ export function createClaimLoop(options: ClaimLoopOptions): ClaimLoop {
     idleSince = performance.now()
     let failures = 0
     let uncertain = false
+    await readers[0]?.rehearse().catch(onError)
     while (!stopped) {
       const n = wanted()
       try {

@@ -24,6 +24,8 @@ export interface ExecutionParts {
   /** Looks up what a job depends on. */
   parents: (jobId: string) => Promise<ParentView[]>
   steps: StepKeeper
+  /** The tasks of its worker, by name. */
+  tasks: ReadonlyMap<string, Task>
   /** Pauses its queue in the name of the job. */
   pauseQueue: (queue: string, jobId: string, until: QueuePause) => Promise<void>
 }
@@ -88,6 +90,10 @@ export class Execution {
 
   pauseQueue(until: QueuePause): Promise<void> {
     return this.#parts.pauseQueue(this.#parts.queue, String(this.id), until)
+  }
+
+  get tasks(): ReadonlyMap<string, Task> {
+    return this.#parts.tasks
   }
 
   get steps(): Steps {
@@ -210,6 +216,9 @@ class Context implements TaskContext<unknown> {
   }
   get step(): Steps {
     return this.#execution.steps
+  }
+  get tasks(): ReadonlyMap<string, Task> {
+    return this.#execution.tasks
   }
   get job(): RunningJob {
     return this.#execution.describe()

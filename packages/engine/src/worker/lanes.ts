@@ -16,6 +16,8 @@ export interface QueueReader {
    * not wait for a sweep. No more than one, lest a better lane waits; asks nothing where no lane is known.
    */
   guess(): Promise<Claim | null>
+  /** Takes nothing, but has the server plan the claim: on a new connection that takes longer than the claim itself. */
+  rehearse(): Promise<void>
   /** When nothing was taken because of a limit: in how many ms to ask again. */
   againMs(): number | null
 }
@@ -121,5 +123,10 @@ export function createQueueReader(link: Link, queueId: number, workerId: () => n
     return suspects && alone ? await request(1, [isolationLane]) : null
   }
 
-  return { queueId, take, guess, againMs: () => again }
+  async function rehearse(): Promise<void> {
+    await request(0, [])
+    await sweep()
+  }
+
+  return { queueId, take, guess, rehearse, againMs: () => again }
 }

@@ -56,6 +56,15 @@ describe('states', () => {
       await goSilent(id)
       return (await find(id))?.isStale
     })
+    // with a change of the caller it is both or nothing
+    await until(async () => {
+      await goSilent(id)
+      const undone = trunkline.transaction(async (verbs) => {
+        throw new Error((await verbs.cleanupWorkers()).workers.join())
+      })
+      return (await undone.catch((error) => error.message)) === id
+    })
+    expect(await find(id)).toMatchObject({ isStale: true, endedAt: null })
     const cleaned = await until(async () => {
       await goSilent(id)
       const done = await trunkline.cleanupWorkers()

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signal, testDatabase, until } from '../../../../test/support/database.ts'
+import { startProgram } from '../../../../test/support/programs.ts'
 import { workerScene as anyScene } from '../../../../test/support/worker-scene.ts'
 import { defineTask, type TaskContext } from '../jobs/define-task.ts'
 import { type Recovered, recover } from '../jobs/recover.ts'
@@ -163,12 +162,9 @@ describe('completion in the transaction of the handler', () => {
 
   test('a kill between the commit and the return leaves the effect once; a kill before the commit leaves none', async () => {
     const pay = defineTask('own.pay', { queue: 'own-process', run: () => 'later' })
-    const fixture = fileURLToPath(new URL('./own-transaction-fixture.mts', import.meta.url))
+    const fixture = new URL('./own-transaction-fixture.mts', import.meta.url)
     const die = async (when: string) => {
-      const child = spawn(process.execPath, ['--conditions=trunkline-source', '--import', import.meta.resolve('tsx'), fixture], {
-        env: { PATH: process.env.PATH, DATABASE_URL: db.url, DIE: when },
-        stdio: ['ignore', 'ignore', 'inherit'],
-      })
+      const child = startProgram(fixture, { DATABASE_URL: db.url, DIE: when }, ['ignore', 'ignore', 'inherit'])
       await until(() => child.signalCode === 'SIGKILL')
       await db.rows(`update trunkline.worker set beat = '-infinity'`)
       // the server rolls the transaction of a killed process back as soon as it sees that it is gone
@@ -228,6 +224,26 @@ describe('the fence in the SQL of a handler', () => {
     }
     await worker.stop()
     expect(await db.rows('select from trunkline.lease')).toEqual([])
+  })
+
+  test('lines that are stored while a job ends are no open transaction: its end is stored', async () => {
+    const { task, work, of } = workerScene(trunkline)
+    const pool = db.open()
+    const chatty = task(async (context) => {
+      await pool.transaction(async (tx) => {
+        await context.assertLease(tx)
+        await tx.query('insert into effect values ($1, $2)', [context.job.id, context.attempt])
+      })
+      context.log.info('it is written')
+    })
+    const jobs = await trunkline.enqueueMany(chatty, Array(400).fill({}))
+    const worker = await work([chatty], { concurrency: 20 })
+    await until(() => of('job_ended').length === jobs.length)
+    expect(new Set(of('job_ended').map(({ how }) => how))).toEqual(new Set(['completed']))
+    await worker.stop()
+    expect(await db.rows('select from trunkline.lease')).toEqual([])
+    const [row] = await db.rows('select count(*)::int n from effect where job >= $1', [jobs[0]?.id])
+    expect(row.n).toBe(jobs.length)
   })
 
   test('raises TL409 lease_lost in plain SQL, under the role for producers too', async () => {

@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import type { ChildProcess } from 'node:child_process'
 import { afterEach, expect, test } from 'vitest'
 import { testDatabase, until } from '../../../../test/support/database.ts'
+import { startReadyProgram } from '../../../../test/support/programs.ts'
 import { defineTask } from '../jobs/define-task.ts'
 
 const db = await testDatabase()
 const trunkline = await db.connect()
-const fixture = fileURLToPath(new URL('./replaced-process-fixture.mts', import.meta.url))
 const children: ChildProcess[] = []
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
@@ -14,12 +13,8 @@ afterEach(() => {
 
 /** A process with one worker that may be ended from its heartbeat thread. */
 async function startWorkerProcess(): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--conditions=trunkline-source', '--import', import.meta.resolve('tsx'), fixture], {
-    env: { PATH: process.env.PATH, DATABASE_URL: db.url },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = await startReadyProgram(new URL('./replaced-process-fixture.mts', import.meta.url), db.url)
   children.push(child)
-  await new Promise((done) => child.stdout?.once('data', done))
   return child
 }
 

@@ -66,7 +66,7 @@ export async function finish(execution: Execution, settled: Settled, options: Ru
   const { job, task, startedAt } = execution
   const { emit } = options
   const endedAt = performance.now()
-  const fence = execution.ownLease ? await fenceOf(execution) : null
+  const fence = execution.ownLease ? await fenceOf(execution, settled.how === 'abandoned' ? 500 : 30_000) : null
   const fate = decide(execution, settled, fence)
   execution.end()
   await settleFeedback(execution, fate, options)
@@ -79,9 +79,18 @@ export async function finish(execution: Execution, settled: Settled, options: Ru
   options.onEnd(execution, { ...fate, startedAt, endedAt })
 }
 
-/** Without an answer its end is sent in the ordinary way, which finds out as well. */
-async function fenceOf(execution: Execution): Promise<FenceState> {
-  return await execution.fence.state(execution).catch(() => 'held' as const)
+/**
+ * How its lease stands. Whoever stores lines or a step of it locks it for one statement, as a transaction of the handler does for
+ * longer: it is open only when it is so for `patienceMs`. The transactions of a handler that was not abandoned have ended by now. Without
+ * an answer its end is sent in the ordinary way, which finds out as well.
+ */
+async function fenceOf(execution: Execution, patienceMs: number): Promise<FenceState> {
+  const until = performance.now() + patienceMs
+  for (let pause = 5; ; pause = Math.min(500, pause * 2)) {
+    const found = await execution.fence.state(execution).catch(() => 'held' as const)
+    if (found !== 'open' || performance.now() > until) return found
+    await new Promise((resolve) => setTimeout(resolve, pause))
+  }
 }
 
 const told = {

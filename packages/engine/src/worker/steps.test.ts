@@ -108,6 +108,63 @@ test('names, results that cannot be kept, and lines under the name of their step
   await worker.stop()
 })
 
+test('a plan and options: what waits, runs and failed is seen, tries are counted, and another worker’s step is refused', async () => {
+  const scene = workerScene(trunkline)
+  const signals: boolean[] = []
+  const codes: string[] = []
+  const task = scene.task(
+    async ({ step, tasks }) => {
+      const before = await step.plan([{ name: 'extract' }, { name: 'load', task: 'mine' }, { name: 'tidy' }])
+      const twice = { retry: { attempts: 2, backoff: { curve: 'fixed', delay: 1 } as const } }
+      await step.run(
+        'extract',
+        ({ attempt }) => {
+          if (attempt === 1) throw new Error('once')
+          return attempt
+        },
+        twice,
+      )
+      await step
+        .run('load', ({ signal }) => new Promise((_, no) => signal.addEventListener('abort', () => no(signal.reason), { once: true })), {
+          timeout: 20,
+        })
+        .catch((error) => codes.push(error.code))
+      await step.skip(['tidy', 'load'])
+      for (const bad of [{ timeout: 'soon' }, { retries: 1 }, { retry: { attempts: 0 } }]) {
+        await step.run(`bad ${signals.push(true)}`, () => 1, bad as object).catch((error) => codes.push(error.code))
+      }
+      return { before: [...before], served: [...tasks.keys()] }
+    },
+    { retry: { attempts: 1 } },
+  )
+  const worker = await scene.work([task])
+  const job = await trunkline.enqueue(task, 1)
+  expect(await job.result()).toEqual({
+    before: [
+      ['extract', 'waiting'],
+      ['load', 'waiting'],
+      ['tidy', 'waiting'],
+    ],
+    served: [task.name],
+  })
+  expect(codes).toEqual(['timeout', 'invalid_duration', 'unknown_option', 'invalid_option'])
+  expect(await trunkline.steps(job.id)).toMatchObject([
+    {
+      name: 'extract',
+      task: null,
+      state: 'completed',
+      tries: 2,
+      result: 2,
+      error: null,
+      earlier: [{ attempt: 1, state: 'failed', error: { message: 'once' } }],
+    },
+    { name: 'load', task: 'mine', state: 'failed', tries: 1, error: { code: 'timeout' }, earlier: [] },
+    { name: 'tidy', state: 'skipped', tries: 0, startedAt: null, finishedAt: null, durationMs: null },
+  ])
+  expect((await trunkline.get(job.id)).progress).toMatchObject({ total: 3, unit: 'steps' })
+  await worker.stop()
+})
+
 test('without a database: runTask is given what earlier executions have finished', async () => {
   const scene = workerScene(trunkline)
   const task = scene.task(async ({ step }) => [await step.run('a', () => 'ran'), await step.run('b', () => 'ran')])

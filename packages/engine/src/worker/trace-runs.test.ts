@@ -109,7 +109,7 @@ describe('with OpenTelemetry', () => {
 
   test('the trace goes with the history of its job', async () => {
     const { result: job } = await request(() => trunkline.enqueue(outer, {}))
-    const worker = await trunkline.work([outer], { keeper: { retention: { completed: '1ms' } } })
+    const worker = await trunkline.work([outer], { keeper: false })
     await job.result()
     await worker.stop()
     const keeper = trunkline.keeper({ retention: { completed: '1ms' } })

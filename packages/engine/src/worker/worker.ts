@@ -6,7 +6,7 @@ import type { Names } from '../jobs/names.ts'
 import { parentsOf } from '../jobs/parents.ts'
 import { pauseByJob } from '../jobs/pause.ts'
 import { reclaim } from '../jobs/recover.ts'
-import { keepStep, stepsOf } from '../jobs/steps.ts'
+import { beginStep, endStep, keepStep, planSteps, skipSteps, stepsOf } from '../jobs/steps.ts'
 import { createFeedbackWriter } from '../log/feedback-writer.ts'
 import type { Database } from '../postgres/database.ts'
 import { createLink } from '../postgres/link.ts'
@@ -27,6 +27,7 @@ import { BatchCall, runBatch } from './run-batch.ts'
 import { type End, runJob } from './run-job.ts'
 import { createSlotPool } from './slot-pool.ts'
 import { createSlots } from './slots.ts'
+import type { StepKeeper } from './steps.ts'
 import { traceRuns } from './trace-runs.ts'
 import { readWorkerOptions, type WorkerOptions } from './worker-options.ts'
 
@@ -159,6 +160,18 @@ export async function startWorker(database: Database, names: Names, tasks: reado
   })
   // a call has the limit of its task, a job may have one of its own
   const timeoutOf = ({ job, task }: Execution) => (task.batch ? task.timeoutMs : (job.timeoutMs ?? task.timeoutMs))
+  const byName = new Map(tasks.map((task) => [task.name, task]))
+  const steps: StepKeeper = {
+    async read(id) {
+      const done = (await stepsOf(database, id)).filter(({ state }) => state === 'completed')
+      return new Map(done.map(({ name, result }) => [name, result ?? undefined]))
+    },
+    keep: (step) => keepStep(database, { workerId, ...step }),
+    plan: (plan) => planSteps(database, { workerId, ...plan }),
+    begin: (step) => beginStep(database, { workerId, ...step }),
+    end: (step) => endStep(database, { workerId, ...step }),
+    skip: (holder, names) => skipSteps(database, { workerId, ...holder }, names),
+  }
   const memory = createMemoryWatch(checked.memoryLimit, (rssBytes) => {
     emit({ type: 'worker_recycling', workerId, rssBytes, limitBytes: checked.memoryLimit })
     stopAndThen(options.onReplace)
@@ -175,10 +188,8 @@ export async function startWorker(database: Database, names: Names, tasks: reado
           writer,
           fence,
           parents: (id) => parentsOf(database, id),
-          steps: {
-            read: async (id) => new Map((await stepsOf(database, id)).map(({ name, result }) => [name, result ?? undefined])),
-            keep: (step) => keepStep(database, { workerId, ...step }),
-          },
+          steps,
+          tasks: byName,
           pauseQueue: (queue, id, until) => pauseByJob(database, queue, id, until),
         })
       emit({ type: 'unknown_task', jobId: String(job.id), taskId: job.taskId })

@@ -84,8 +84,10 @@ export function addLogin(app: FastifyInstance, { service, limits, refused }: Reg
     const account = await identity.login(form.data.email, form.data.password)
     const actor = `user:${account.email}`
     const about = { actor, how: 'none', action: 'auth.login', target: actor, address: request.ip, requestId: request.id }
-    await writeAudit(database, { ...about, outcome: 'done', after: { session: true } })
-    await openSession(service, account, request, reply)
+    await service.trunkline.transaction(async ({ tx }) => {
+      await writeAudit(database, { ...about, outcome: 'done', after: { session: true } }, tx)
+      await openSession(service, account, { request, reply, tx })
+    })
   }
 
   app.get('/admin/login.css', hidden, (_request, reply) =>

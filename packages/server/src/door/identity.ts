@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { isTrunklineError, type Right, type Role, TrunklineError } from '@trunkline/contract'
 import type { Scopes } from '@trunkline/contract/http'
-import { type Database, isTransient, statement } from '@trunkline/engine/postgres'
+import { type Database, isTransient, type Queryable, statement } from '@trunkline/engine/postgres'
 import { decodeJwt } from 'jose'
 import { type Account, findByEmail } from './accounts.ts'
 import type { Issuers } from './issuers.ts'
@@ -27,13 +27,15 @@ export interface Identity {
   ofSession(cookie: string): Promise<Principal>
   /** @throws `login_failed`: the same for a wrong password, an unknown e-mail and a disabled user */
   login(email: string, password: string): Promise<Account>
-  token(account: Account): Promise<{ token: string; expiresAt: Date }>
+  /** @param tx here and below: the transaction of the audit, where there is one */
+  token(account: Account, tx?: Queryable): Promise<{ token: string; expiresAt: Date }>
   session(
     account: Account,
     from: { address: string; agent: string | undefined },
+    tx?: Queryable,
   ): Promise<{ cookie: string; csrfToken: string; expiresAt: Date }>
-  /** Ends the session, or gives the token back. */
-  logout(principal: Principal): Promise<void>
+  /** Ends the session, or gives the token back; what was remembered of callers is to be forgotten afterwards. */
+  logout(principal: Principal, tx?: Queryable): Promise<void>
   /** Forgets what was remembered of callers, after a change of users or keys. */
   forget(): void
 }
@@ -150,22 +152,21 @@ export function createIdentity(database: Database, { keys, issuers, sessionMs }:
       if (!account || !right || !account.is_enabled) throw new TrunklineError('login_failed', {})
       return account
     },
-    async token(account) {
+    async token(account, tx) {
       const made = await keys.sign(account)
-      await database.run(loggedInStatement, [account.id])
+      await database.run(loggedInStatement, [account.id], tx)
       return made
     },
-    async session(account, { address, agent }) {
+    async session(account, { address, agent }, tx) {
       const cookie = randomBytes(32).toString('base64url')
       const values = [hashToken(cookie), account.id, account.generation, sessionMs, address, agent?.slice(0, 300) ?? null]
-      const [row] = await database.run<{ expires_at: Date }>(insertSessionStatement, values)
-      await database.run(loggedInStatement, [account.id])
+      const [row] = await database.run<{ expires_at: Date }>(insertSessionStatement, values, tx)
+      await database.run(loggedInStatement, [account.id], tx)
       return { cookie, csrfToken: csrfOf(cookie), expiresAt: (row as { expires_at: Date }).expires_at }
     },
-    async logout({ sessionHash, jti, expiresAt }) {
-      if (sessionHash) await database.run(deleteSessionStatement, [sessionHash])
-      else if (jti && expiresAt) await database.run(revokeStatement, [jti, expiresAt])
-      remembered.clear()
+    async logout({ sessionHash, jti, expiresAt }, tx) {
+      if (sessionHash) await database.run(deleteSessionStatement, [sessionHash], tx)
+      else if (jti && expiresAt) await database.run(revokeStatement, [jti, expiresAt], tx)
     },
     forget: () => remembered.clear(),
   }

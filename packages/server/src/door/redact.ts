@@ -1,3 +1,5 @@
+import { isLosslessNumber } from 'lossless-json'
+
 /** What stands in place of a secret. */
 export const hidden = '•••'
 
@@ -6,7 +8,7 @@ const secretKey =
 
 /** `count` of tokens and the like are figures, not secrets. */
 const isSecretKey = (key: string, value: unknown) =>
-  secretKey.test(key) && (typeof value === 'string' || (typeof value === 'object' && value !== null))
+  secretKey.test(key) && (typeof value === 'string' || (typeof value === 'object' && value !== null && !isLosslessNumber(value)))
 
 // each begins only where a word begins and is bounded: time grows with the length of the text, whatever it is
 const inText: [RegExp, string][] = [
@@ -54,7 +56,7 @@ export function redact(value: unknown, schema?: unknown): unknown {
   if (value !== null && value !== undefined && isMarked(of)) return hidden
   if (typeof value === 'string') return redactText(value)
   if (Array.isArray(value)) return value.map((item) => redact(item, of?.items))
-  if (value === null || typeof value !== 'object') return value
+  if (value === null || typeof value !== 'object' || isLosslessNumber(value)) return value
   const clean: [string, unknown][] = Object.entries(value).map(([key, item]) => {
     if (isSecretKey(key, item)) return [key, hidden]
     const properties = of?.properties

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { TrunklineError } from '@trunkline/contract'
 
 /** Seals private keys and cookies of a login under way. It is never in the database, so a dump lets nobody in. */
@@ -53,6 +53,11 @@ export function secretOfFile(file: string): Secret {
     })
   }
   return secretFrom(text)
+}
+
+/** The secret of an installation: what its settings say, else that of its data directory. */
+export function secretOf(setting: string | undefined, dataDir: string): Secret {
+  return setting ? secretFrom(setting) : secretOfFile(join(dataDir, 'keys', 'secret'))
 }
 
 /** SHA-256, for tokens that are random themselves. */

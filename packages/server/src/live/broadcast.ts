@@ -1,9 +1,9 @@
-import type { AlertEvent, JobEvent, QueueStateEvent, QueueStatsEvent } from '@trunkline/contract'
-import type { Change, LogEntry, QueueHealthChange } from '@trunkline/engine'
+import { type AlertEvent, isTrunklineError, type JobEvent, type QueueStateEvent, type QueueStatsEvent } from '@trunkline/contract'
+import type { Change, LogEntry, QueueHealthChange, ScheduleView } from '@trunkline/engine'
 import { statement } from '@trunkline/engine/postgres'
 import { redact, redactText } from '../door/redact.ts'
 import type { Service } from '../service.ts'
-import { digest, type What } from './digest.ts'
+import { type Digest, digest, type What } from './digest.ts'
 import { createFeedTail } from './feed-tail.ts'
 import type { Outbox } from './outbox.ts'
 import type { Room } from './room.ts'
@@ -111,10 +111,12 @@ export function createBroadcast({ service, rooms, size, outbox, system, onError 
     if (wanted.length > mostLookedUp) bulk = true
     const ids = wanted.slice(0, mostLookedUp)
     const standings = await readStandings(database, ids)
+    const failing = await readFailing(found.failing)
     // told only after everything was read: what fails before is told whole the next time
     seq = now
     for (const { queue, paused, until } of found.queues) tellQueue(queue, { state: paused ? 'paused' : 'active', until })
     for (const change of found.health) tellHealth(change)
+    for (const schedule of failing) tellFailing(schedule)
     for (const id of ids) {
       const job = standings.get(id)
       if (job) tellJob(job, found.jobs.get(id) ?? unknown, [...wide, ...narrow])
@@ -143,6 +145,33 @@ export function createBroadcast({ service, rooms, size, outbox, system, onError 
     const payload = { kind: 'queue_health', queue, was, level, crossed, ...stamp() } satisfies AlertEvent
     const called = [...roomsAbout(queue), ...roomsOf('system').filter((room) => room.admitsQueue(queue))]
     for (const room of called) outbox.put(room.name, `${queue} ${level}`, { event: 'alert', payload })
+  }
+
+  /** Schedules as they stand; one that was deleted meanwhile is told no more. */
+  async function readFailing(paused: Digest['failing']) {
+    const found: { view: ScheduleView; failures: number; reason: string }[] = []
+    for (const { schedule, failures, reason } of paused) {
+      try {
+        found.push({ view: await trunkline.schedules.get(schedule), failures, reason })
+      } catch (error) {
+        if (!isTrunklineError(error, 'schedule_not_found')) throw error
+      }
+    }
+    return found
+  }
+
+  /** A schedule was paused by its failures: whoever may see it is called. */
+  function tellFailing({
+    view: { id, name, task, queue, createdBy },
+    failures,
+    reason,
+  }: Awaited<ReturnType<typeof readFailing>>[number]): void {
+    const facts = { scheduleId: id, name, task, queue, failures, reason: redactText(reason) }
+    const payload = { kind: 'schedule_paused', ...facts, ...stamp() } satisfies AlertEvent
+    for (const room of roomsOf('overview', 'all', 'queue', 'system')) {
+      if (room.kind === 'queue' && room.key !== queue) continue
+      if (room.admits({ queue, task, createdBy })) outbox.put(room.name, `schedule ${id}`, { event: 'alert', payload })
+    }
   }
 
   const roomsAbout = (queue: string) =>

@@ -11,6 +11,8 @@ export interface Digest {
   bulks: number
   readonly queues: { queue: string; paused: boolean; until: string | null }[]
   readonly health: QueueHealthChange[]
+  /** Schedules that were paused because their runs failed. */
+  readonly failing: { schedule: string; name: string; failures: number; reason: string }[]
 }
 
 /** An `added` row names its first id and how many; ids of one statement that were drawn among others' are listed behind them. */
@@ -23,7 +25,7 @@ const ending = new Set(['closed', 'given_up', 'recovered', 'cancelled'])
 
 /** What a page of changes means. */
 export function digest(changes: readonly Change[]): Digest {
-  const found: Digest = { jobs: new Map(), bulks: 0, queues: [], health: [] }
+  const found: Digest = { jobs: new Map(), bulks: 0, queues: [], health: [], failing: [] }
   const tell = (ids: readonly (number | string)[] | null | undefined, what: What) => {
     if (!ids) {
       found.bulks++
@@ -38,6 +40,9 @@ export function digest(changes: readonly Change[]): Digest {
   for (const { kind, body } of changes) {
     if (kind === 'queue') found.queues.push({ queue: body.queue, paused: body.paused, until: body.until ?? null })
     else if (kind === 'queue_health') found.health.push(body)
+    else if (kind === 'schedule') {
+      if (body.what === 'paused' && body.by === 'failures') found.failing.push(body)
+    } else if (kind === 'limits') continue
     else if (kind === 'added') tell(Array.isArray(body) ? addedIds(body as never) : body?.ids, 'added')
     else tell(body?.ids, kind === 'feedback' ? 'feedback' : ending.has(kind) ? 'ended' : 'changed')
   }

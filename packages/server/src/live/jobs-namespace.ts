@@ -6,6 +6,7 @@ import { type Principal, withinOf } from '../door/principal.ts'
 import { explain } from '../door/problems.ts'
 import { redactText } from '../door/redact.ts'
 import type { Service } from '../service.ts'
+import { admitKnown } from './admit.ts'
 import { type Broadcast, createBroadcast, eventsOf, lineOf } from './broadcast.ts'
 import { digest, type What } from './digest.ts'
 import { createOutbox } from './outbox.ts'
@@ -276,18 +277,7 @@ export function createJobsNamespace({ io, service, identify, system, onError }: 
     for (const [id, at] of told) if (at < Date.now() - 60_000) told.delete(id)
   }
 
-  namespace.use((socket, next) => {
-    identify(socket)
-      .then((principal) => {
-        socket.data.principal = principal
-        next()
-      })
-      .catch((error) => {
-        const { problem, isFault } = explain(error, socket.id)
-        if (isFault) onError(error as Error)
-        next(Object.assign(new Error(problem.detail ?? problem.title), { data: { code: problem.code } }))
-      })
-  })
+  admitKnown(namespace, identify, onError)
   namespace.on('connection', seatDown)
 
   return {

@@ -6,6 +6,7 @@ import { sessionCookie } from '../routes/auth.ts'
 import type { Service } from '../service.ts'
 import { createJobsNamespace } from './jobs-namespace.ts'
 import { OneWriteAdapter } from './one-write-adapter.ts'
+import { createPgAgentNamespace } from './pgagent-namespace.ts'
 import { createSystemFigures } from './system-figures.ts'
 
 /** The socket side of a server. */
@@ -23,7 +24,9 @@ export interface Sockets {
 
 /** What a client that does not read may hold up in our memory. */
 const mostBuffered = 1024 * 1024
+/** Every socket is looked at so often, a tenth of them at a time: to look at ten thousand at once would hold up all of them. */
 const lookAtReadersMs = 500
+const lookParts = 10
 /** Refused handshakes of one address in a minute, before more of them are refused unread. */
 const mostRefusals = 20
 
@@ -128,9 +131,20 @@ export function createSockets(service: Service, server: HttpServer, onError: (er
     }
   }
 
+  function* connected(): Generator<Socket, undefined> {
+    for (const name of ['/jobs', '/pgagent']) yield* io.of(name).sockets.values()
+  }
+  let readers = connected()
+
   /** Who stops reading is cut: what waits for it is our memory. */
   function lookAtReaders(): void {
-    for (const socket of io.of('/jobs').sockets.values()) {
+    const all = io.of('/jobs').sockets.size + io.of('/pgagent').sockets.size
+    for (let left = Math.ceil(all / lookParts); left > 0; left--) {
+      const socket = readers.next().value
+      if (!socket) {
+        readers = connected()
+        return
+      }
       if (waitingFor(socket) <= mostBuffered) continue
       cut++
       socket.conn.close(true)
@@ -145,6 +159,7 @@ export function createSockets(service: Service, server: HttpServer, onError: (er
     system: () => ({ ...system(), sockets: io.engine.clientsCount, cutSockets: cut }),
     onError,
   })
+  const pgagent = createPgAgentNamespace({ io, service, identify, onError })
   return {
     io,
     count: () => io.engine.clientsCount,
@@ -153,14 +168,17 @@ export function createSockets(service: Service, server: HttpServer, onError: (er
     start() {
       if (timer) return
       jobs.start()
-      timer = setInterval(lookAtReaders, lookAtReadersMs)
+      pgagent.start()
+      timer = setInterval(lookAtReaders, lookAtReadersMs / lookParts)
       timer.unref()
     },
     async stop() {
       clearInterval(timer)
       timer = undefined
       await jobs.stop()
+      await pgagent.stop()
       io.of('/jobs').disconnectSockets(true)
+      io.of('/pgagent').disconnectSockets(true)
       // the listener itself is closed by its owner
       io.engine.close()
     },

@@ -1,5 +1,6 @@
 import { TrunklineError } from '@trunkline/contract'
 import { done, loggedIn, login, me, newPassword, type user } from '@trunkline/contract/http'
+import type { Queryable } from '@trunkline/engine/postgres'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { type Account, findByEmail, findById, updateAccount } from '../door/accounts.ts'
@@ -32,10 +33,10 @@ const cookieOptionsOf = (basePath: string) => ({ path: `${basePath}/`, httpOnly:
 export async function openSession(
   { identity, settings }: Pick<Service, 'identity' | 'settings'>,
   account: Account,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { request, reply, tx }: { request: FastifyRequest; reply: FastifyReply; tx: Queryable },
 ): Promise<{ csrfToken: string; expiresAt: Date }> {
-  const { cookie, csrfToken, expiresAt } = await identity.session(account, { address: request.ip, agent: request.headers['user-agent'] })
+  const from = { address: request.ip, agent: request.headers['user-agent'] }
+  const { cookie, csrfToken, expiresAt } = await identity.session(account, from, tx)
   const secure = request.protocol === 'https'
   reply.setCookie(sessionCookie, cookie, { ...cookieOptionsOf(settings.basePath), secure, expires: expiresAt })
   return { csrfToken, expiresAt }
@@ -58,13 +59,12 @@ export function authRoutes(service: Service): Route[] {
       async run(call) {
         const { email, password, session } = call.body
         const account = await identity.login(email, password)
-        await call.changed(`user:${account.email}`, { actor: `user:${account.email}`, after: { session } })
-        if (!session) {
-          const { token, expiresAt } = await identity.token(account)
-          return { token, expiresAt: expiresAt.toISOString(), user: userAnswer(account) }
-        }
-        const { csrfToken, expiresAt } = await openSession(service, account, call.request, call.reply)
-        return { csrfToken, expiresAt: expiresAt.toISOString(), user: userAnswer(account) }
+        const { request, reply } = call
+        const { expiresAt, ...opened } = await call.change(`user:${account.email}`, async ({ tx }, note) => {
+          Object.assign(note, { actor: `user:${account.email}`, after: { session } })
+          return session ? await openSession(service, account, { request, reply, tx }) : await identity.token(account, tx)
+        })
+        return { ...opened, expiresAt: expiresAt.toISOString(), user: userAnswer(account) }
       },
     }),
     route({
@@ -79,8 +79,9 @@ export function authRoutes(service: Service): Route[] {
         if (call.principal.how === 'key') {
           throw new TrunklineError('forbidden', { what: 'logging out', needed: 'a session or a token', received: 'an API key' })
         }
-        await identity.logout(call.principal)
-        await call.changed(call.principal.subject)
+        const { principal } = call
+        await call.change(principal.subject, ({ tx }) => identity.logout(principal, tx))
+        identity.forget()
         call.reply.clearCookie(sessionCookie, cookieOptionsOf(settings.basePath))
         return { ok: true }
       },

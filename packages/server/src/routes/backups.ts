@@ -1,5 +1,14 @@
 import { TrunklineError } from '@trunkline/contract'
-import { type backup, backupList, enqueued, filename, newBackup, restore } from '@trunkline/contract/http'
+import {
+  type backup,
+  backupComparison,
+  backupList,
+  comparisonQuery,
+  enqueued,
+  filename,
+  newBackup,
+  restore,
+} from '@trunkline/contract/http'
 import { z } from 'zod'
 import { checkTarget } from '../door/may.ts'
 import { type Call, type Route, route } from '../route.ts'
@@ -10,7 +19,7 @@ const backupPath = z.strictObject({ filename })
 
 /** Backups: the files are listed from the storage; making, checking, restoring and deleting are jobs. */
 export function backupRoutes(service: Service): Route[] {
-  const { trunkline, backups } = service
+  const { trunkline, backups, compareBackup } = service
   const make = makeJob(service)
 
   async function list(): Promise<z.output<typeof backup>[]> {
@@ -18,16 +27,20 @@ export function backupRoutes(service: Service): Route[] {
     throw new TrunklineError('not_configured', { what: 'a storage of backups', advice: 'Start the server with: trunkline server.' })
   }
 
+  /** A typing mistake is told now, not by a failed job. */
+  async function checkThere(of: string): Promise<void> {
+    if (!(await list()).some((b) => b.filename === of))
+      throw new TrunklineError('file_not_found', { field: 'filename', received: of, meant: '' })
+  }
+
   async function start(call: Call, task: string, payload: object): Promise<unknown> {
-    await checkTarget(trunkline, call.principal, task, undefined)
+    await checkTarget(trunkline, call.principal, { task, payload: null })
     return await make(call, task, said(payload), task === 'backup_restore' ? { maxAttempts: 1 } : {})
   }
 
-  /** For a file that is there: a typing mistake is told now, not by a failed job. */
   async function startWith(call: Call, task: string, payload: object): Promise<unknown> {
     const { filename: of } = call.params
-    if (!(await list()).some((b) => b.filename === of))
-      throw new TrunklineError('file_not_found', { field: 'filename', received: of, meant: '' })
+    await checkThere(of)
     return await start(call, task, { filename: of, ...payload })
   }
 
@@ -66,6 +79,24 @@ export function backupRoutes(service: Service): Route[] {
       params: backupPath,
       answers: { 202: enqueued },
       run: (call) => startWith(call, 'backup_verify', {}),
+    }),
+    route({
+      method: 'GET',
+      url: '/backups/:filename/comparison',
+      summary: 'Tables of a backup against those of the database that it would be restored into; nothing is changed',
+      tag: 'backups',
+      access: { role: 'owner', object: 'none' },
+      params: backupPath,
+      query: comparisonQuery,
+      answers: { 200: backupComparison },
+      async run({ params, query, principal }) {
+        if (!compareBackup)
+          throw new TrunklineError('not_configured', { what: 'the look into backups', advice: 'Start the server with: trunkline server.' })
+        // whoever may not restore it learns nothing of what is in it
+        await checkTarget(trunkline, principal, { task: 'backup_restore', payload: null })
+        await checkThere(params.filename)
+        return await compareBackup(params.filename, query.database)
+      },
     }),
     route({
       method: 'POST',

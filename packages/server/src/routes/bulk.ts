@@ -14,7 +14,7 @@ import {
 } from '@trunkline/contract/http'
 import type { BulkOptions, BulkPlan, BulkTarget, BulkVerb, TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
-import { checkQueue, checkTask } from '../door/may.ts'
+import { checkQueue, checkTarget, checkTasks } from '../door/may.ts'
 import { watchJob } from '../door/notifications.ts'
 import type { Principal } from '../door/principal.ts'
 import { type Call, type ChangeNote, type Route, route } from '../route.ts'
@@ -39,7 +39,7 @@ interface Target {
 function refusedTasks(principal: Principal): string[] {
   return Object.keys(taskNeeds).filter((task) => {
     try {
-      checkTask(principal, task)
+      checkTasks(principal, [task])
       return false
     } catch {
       return true
@@ -56,14 +56,21 @@ function checkFilter(filter: Filter, principal: Principal): void {
 
 /** Does one thing to many jobs: counts, does it at once, or starts a job for it. */
 export function bulkOf(service: Service) {
-  const { trunkline } = service
+  const { trunkline, schemas } = service
 
-  /** Running a job again needs what its task needs. @throws `forbidden` where one of them asks for more than the caller has */
-  async function checkTasks({ principal, within }: Call, ids: readonly string[]): Promise<void> {
+  /** Running a job again needs what its task needs, and what those of its steps need. @throws `forbidden` where one of them asks for more than the caller has */
+  async function checkAgain({ principal, within }: Call, ids: readonly string[], payload: unknown): Promise<void> {
     const refused = refusedTasks(principal)
-    if (refused.length === 0) return
+    if (refused.length === 0 && payload === undefined) return
     const tasks = await trunkline.tasksOf(ids, { within })
-    for (const task of refused) if (tasks.includes(task)) checkTask(principal, task)
+    checkTasks(
+      principal,
+      tasks.filter((task) => refused.includes(task)),
+    )
+    // with another payload they may have other steps
+    if (payload === undefined || !tasks.includes('steps_run')) return
+    await checkTarget(trunkline, principal, { task: 'steps_run', payload })
+    await schemas.checkSteps('steps_run', payload)
   }
 
   /** Jobs that came after the list that somebody looked at are not meant. */
@@ -89,7 +96,7 @@ export function bulkOf(service: Service) {
     const target: BulkTarget = jobIds ? { ids: jobIds } : await targetOf(filter ?? {}, asOf)
     const { ids, total, byState } = await trunkline.bulk(verb, target, { ...options, within, by, dryRun: true })
     if (dryRun) return { dryRun, total, byState, ...(from === undefined ? {} : { asOf: from }), accepted: 0, skipped: 0, results: [] }
-    if (verb === 'retry' || verb === 'rerun') await checkTasks(call, ids)
+    if (verb === 'retry' || verb === 'rerun') await checkAgain(call, ids, options.rerun?.payload)
     return await call.change('jobs', (verbs, note) =>
       carryOut(service, call, { verbs, note, filter }, { ...options, verb, ids, by, within }),
     )

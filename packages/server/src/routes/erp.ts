@@ -67,7 +67,7 @@ export function erpRoutes(service: Service): Route[] {
       body: erpNewBackup,
       answers: { 202: erpBackupStarted },
       async run(call) {
-        await checkTarget(trunkline, call.principal, 'backup_create', undefined)
+        await checkTarget(trunkline, call.principal, { task: 'backup_create', payload: null })
         const { description } = call.body
         const { id } = await make(call, 'backup_create', description === undefined ? {} : { label: description }, {})
         return { success: true, message: 'Backup job created; follow it by its job_id', job_id: id, status: 'pending' }

@@ -1,8 +1,8 @@
-import { TrunklineError } from '@trunkline/contract'
+import { TrunklineError, tasksIn } from '@trunkline/contract'
 import { decimalId, type flow, flowChange, flowDetail, flowList, flowQuery, madeFlow, newFlow } from '@trunkline/contract/http'
 import type { FlowJob, FlowView } from '@trunkline/engine'
 import { z } from 'zod'
-import { checkTarget, checkTask } from '../door/may.ts'
+import { checkTarget, checkTasks } from '../door/may.ts'
 import { mayUse } from '../door/principal.ts'
 import { apiPrefix } from '../prefix.ts'
 import { type Call, type Route, route } from '../route.ts'
@@ -18,20 +18,25 @@ function flowAnswer({ createdAt, finishedAt, ...rest }: FlowView): z.output<type
 const flowNote = ({ state, name, total }: FlowView) => ({ state, name, total })
 
 /** Flows: jobs that depend on each other. */
-export function flowRoutes({ trunkline, settings }: Service): Route[] {
+export function flowRoutes({ trunkline, schemas, settings }: Service): Route[] {
   /** With a scope one sees the flows that one has made, and those of which no job lies outside: a flow is one thing. */
   async function find(id: string, { within, principal }: Pick<Call, 'within' | 'principal'>): Promise<FlowView> {
     const found = await trunkline.flows.get(id)
     if (within === null || found.createdBy === within.by) return found
     const reach = await trunkline.flows.tasks(id)
     if (reach.every(({ task, queue }) => mayUse(principal, queue, task))) return found
-    throw new TrunklineError('flow_not_found', { field: 'id', received: id })
+    // word for word what is said of one that is not there
+    throw new TrunklineError('flow_not_found', { field: 'flowId', received: id })
   }
 
   async function steer(call: Call<{ id: string }>, verb: 'cancel' | 'retry'): Promise<z.output<typeof flowChange>> {
     const { id } = call.params
     const before = await find(id, call)
-    if (verb === 'retry') for (const { task } of await trunkline.flows.tasks(id)) checkTask(call.principal, task)
+    if (verb === 'retry')
+      checkTasks(
+        call.principal,
+        (await trunkline.flows.tasks(id)).map(({ task }) => task),
+      )
     return await call.change(`flow:${id}`, async (verbs, note) => {
       note.before = flowNote(before)
       const done = verb === 'cancel' ? await verbs.cancelFlow(id, { by: call.principal.subject }) : await verbs.retryFlow(id)
@@ -53,10 +58,10 @@ export function flowRoutes({ trunkline, settings }: Service): Route[] {
       answers: { 202: madeFlow },
       async run(call) {
         const { name, jobs } = call.body
-        for (const target of new Set(jobs.map(({ task, queue }) => JSON.stringify([task, queue])))) {
-          const [task, queue] = JSON.parse(target)
-          await checkTarget(trunkline, call.principal, task, queue ?? undefined)
-        }
+        const targets = jobs.map(({ task = '', queue, payload }) => ({ task, queue, payload }))
+        const unlike = new Map(targets.map((one) => [JSON.stringify([one.queue, tasksIn(one.task, one.payload)]), one]))
+        for (const one of unlike.values()) await checkTarget(trunkline, call.principal, one)
+        for (const { task, payload } of targets) await schemas.checkSteps(task, payload)
         const parents = new Set(
           jobs.flatMap(({ dependsOn = [] }) => dependsOn.flatMap((on) => (typeof on === 'object' && 'jobId' in on ? [on.jobId] : []))),
         )

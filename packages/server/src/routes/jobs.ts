@@ -23,13 +23,14 @@ import {
   newJob,
   rerun,
 } from '@trunkline/contract/http'
-import { type EnqueueOptions, isTraceparent, type JobView, type LogEntry, type TransactionVerbs } from '@trunkline/engine'
+import { type EnqueueOptions, isTraceparent, type JobView, type LogEntry, mergePayload, type TransactionVerbs } from '@trunkline/engine'
 import { z } from 'zod'
 import { idempotencyKeyOf } from '../door/idempotency.ts'
 import { checkQueue, checkTarget, checkTask, checkUnscoped } from '../door/may.ts'
 import { watchJob } from '../door/notifications.ts'
 import { covers, maySeeData, type Principal } from '../door/principal.ts'
 import { redact, redactText, visibleText } from '../door/redact.ts'
+import { exactData, writeExact } from '../exact-json.ts'
 import { apiPrefix } from '../prefix.ts'
 import { type Call, type Route, route } from '../route.ts'
 import type { Schemas } from '../schemas.ts'
@@ -66,7 +67,7 @@ export function jobAnswer(view: JobView): JobAnswer {
 /** Payload and result where the caller may see them, without their secrets. */
 export async function jobData(view: JobView, principal: Principal, schemas: Schemas): Promise<{ payload?: unknown; result?: unknown }> {
   if (!maySeeData(principal, view)) return {}
-  return { payload: redact(view.payload, await schemas.of(view.task)), result: redact(view.result) }
+  return { payload: await schemas.redact(view.task, view.payload), result: redact(view.result) }
 }
 
 /** What the audit keeps of a job. */
@@ -157,7 +158,9 @@ export function jobRoutes(service: Service): Route[] {
         const of = task ?? template?.task
         if (of === undefined)
           throw new TrunklineError('invalid_request', { field: 'task', problem: 'is missing: give a task or a templateId' })
-        await checkTarget(trunkline, call.principal, of, rest.queue ?? template?.queue)
+        const meant = template ? mergePayload(template.payload, payload) : payload
+        await checkTarget(trunkline, call.principal, { task: of, queue: rest.queue ?? template?.queue, payload: meant })
+        await schemas.checkSteps(of, meant)
         // whether a stranger's job fails is nothing that one may learn by waiting for it
         for (const on of dependsOn ?? []) await trunkline.get(typeof on === 'string' ? on : on.jobId, { within: call.within })
         const parents = dependsOn?.map((on) => (typeof on === 'string' ? on : said(on)))
@@ -240,15 +243,20 @@ export function jobRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       url: '/jobs/:id',
-      summary: 'A job',
+      summary: 'A job; numbers of its payload and result with all digits that the database has',
       tag: 'jobs',
       access: { role: 'viewer', object: 'job' },
       params: jobPath,
       query: includeData,
       answers: { 200: job },
-      async run({ params, query, principal, within }) {
+      async run({ params, query, principal, within, reply }) {
         const view = await trunkline.get(params.id, { within })
-        return { ...jobAnswer(view), ...(query.includeData ? await jobData(view, principal, schemas) : {}) }
+        if (!query.includeData || !maySeeData(principal, view)) return jobAnswer(view)
+        const exact = exactData(await trunkline.texts(params.id))
+        // numbers that JSON.stringify would round
+        if (exact)
+          reply.type('application/json; charset=utf-8').serializer((answer: z.output<typeof job>) => writeExact(z.encode(job, answer)))
+        return { ...jobAnswer(view), ...(await jobData({ ...view, ...exact }, principal, schemas)) }
       },
     }),
     route({
@@ -292,7 +300,7 @@ export function jobRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       url: '/jobs/:id/steps',
-      summary: 'The steps that its handler has finished, which are not done again',
+      summary: 'Its steps in their order: what is finished is not done again',
       tag: 'jobs',
       access: { role: 'viewer', object: 'job' },
       params: jobPath,
@@ -303,10 +311,17 @@ export function jobRoutes(service: Service): Route[] {
         const shown = maySeeData(principal, view)
         return {
           jobId: view.id,
-          steps: steps.map(({ startedAt, finishedAt, result, ...step }) => ({
+          steps: steps.map(({ result, ...step }) => ({
             ...step,
-            startedAt: startedAt.toISOString(),
-            finishedAt: finishedAt.toISOString(),
+            startedAt: iso(step.startedAt),
+            finishedAt: iso(step.finishedAt),
+            error: errorAnswer(step.error),
+            earlier: step.earlier.map((one) => ({
+              ...one,
+              startedAt: iso(one.startedAt),
+              finishedAt: iso(one.finishedAt),
+              error: errorAnswer(one.error),
+            })),
             ...(shown ? { result: redact(result) } : {}),
           })),
         }
@@ -357,8 +372,8 @@ export function jobRoutes(service: Service): Route[] {
       action: 'job.retry',
       params: jobPath,
       answers: { 200: job },
-      run: steer(async (verbs, id, { principal }, { task }) => {
-        checkTask(principal, task)
+      run: steer(async (verbs, id, { principal }, { task, payload }) => {
+        checkTask(principal, task, payload)
         await verbs.retry(id)
         await watchJob(database, principal, id, verbs.tx)
       }),
@@ -395,7 +410,9 @@ export function jobRoutes(service: Service): Route[] {
         const { id } = call.params
         const { delayMs, ...rest } = call.body
         const old = await trunkline.get(id, { within: call.within })
-        await checkTarget(trunkline, call.principal, old.task, rest.queue ?? old.queue)
+        const payload = rest.payload === undefined ? old.payload : rest.payload
+        await checkTarget(trunkline, call.principal, { task: old.task, queue: rest.queue ?? old.queue, payload })
+        if (rest.payload !== undefined) await schemas.checkSteps(old.task, payload)
         return await call.change(`job:${id}`, async (verbs, note) => {
           const newId = await verbs.rerun(id, said({ ...rest, delay: delayMs, createdBy: call.principal.subject }))
           const view = await verbs.get(newId)

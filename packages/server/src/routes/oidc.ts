@@ -74,8 +74,10 @@ export function oidcRoutes({ database, identity, secret, settings }: Service): R
         const begun = JSON.parse(opened) as Begun
         const account = await given.finish(new URL(request.url, 'http://here').search, begun)
         const agent = request.headers['user-agent']
-        const { cookie, expiresAt } = await identity.session(account, { address: request.ip, agent })
-        await call.changed(`user:${account.email}`, { actor: `user:${account.email}`, after: { by: account.issuer } })
+        const { cookie, expiresAt } = await call.change(`user:${account.email}`, ({ tx }, note) => {
+          Object.assign(note, { actor: `user:${account.email}`, after: { by: account.issuer } })
+          return identity.session(account, { address: request.ip, agent }, tx)
+        })
         return reply
           .clearCookie(cookieName, cookieOptions)
           .setCookie(sessionCookie, cookie, {

@@ -18,13 +18,12 @@ import {
   scheduleStarted,
   uuidPath,
 } from '@trunkline/contract/http'
-import type { ScheduleOptions, ScheduleView, TransactionVerbs } from '@trunkline/engine'
+import { mergePayload, type ScheduleOptions, type ScheduleView, type TransactionVerbs } from '@trunkline/engine'
 import type { z } from 'zod'
 import { checkTarget, checkTask } from '../door/may.ts'
 import { maySeeData, type Principal } from '../door/principal.ts'
-import { redact, redactText } from '../door/redact.ts'
+import { redactText } from '../door/redact.ts'
 import { type Call, type Route, route } from '../route.ts'
-import type { Schemas } from '../schemas.ts'
 import type { Service } from '../service.ts'
 import { said } from './jobs.ts'
 
@@ -46,21 +45,34 @@ export function scheduleRoutes(service: Service): Route[] {
   const { trunkline, schemas } = service
   const { schedules } = trunkline
 
-  async function answerOf(view: ScheduleView, principal: Principal, of: Schemas = schemas): Promise<z.output<typeof schedule>> {
+  async function answerOf(view: ScheduleView, principal: Principal): Promise<z.output<typeof schedule>> {
     const { payload, ...rest } = view
     // the payload is data, whatever it looks like: only what stands around it is turned into text
-    const shown = maySeeData(principal, view) ? { payload: redact(payload, await of.of(view.task)) } : {}
+    const shown = maySeeData(principal, view) ? { payload: await schemas.redact(view.task, payload) } : {}
     return { ...(timesAsText(rest) as never as z.output<typeof schedule>), ...shown }
   }
 
   /** May the caller make jobs of what a schedule names? */
   async function checkSource(
     call: Call,
-    body: { task?: string | undefined; templateId?: string | undefined; options?: { queue?: string | undefined } | undefined },
+    body: {
+      task?: string | undefined
+      templateId?: string | undefined
+      payload?: unknown
+      options?: { queue?: string | undefined } | undefined
+    },
   ) {
     const template = body.templateId === undefined ? null : await trunkline.templates.get(body.templateId, { within: call.within })
     const task = body.task ?? template?.task
-    if (task !== undefined) await checkTarget(trunkline, call.principal, task, body.options?.queue ?? template?.queue)
+    if (task === undefined) return
+    const payload = mergePayload(template?.payload, body.payload)
+    await checkTarget(trunkline, call.principal, { task, queue: body.options?.queue ?? template?.queue, payload })
+    await schemas.checkSteps(task, payload)
+  }
+
+  /** What its jobs have as their payload, but for what is filled in when it fires. */
+  async function payloadOf({ templateId, payload }: ScheduleView): Promise<unknown> {
+    return mergePayload(templateId === null ? null : (await trunkline.templates.get(templateId)).payload, payload)
   }
 
   /** A verb on a schedule of the caller's, in one transaction with its line in the audit. */
@@ -199,7 +211,7 @@ export function scheduleRoutes(service: Service): Route[] {
         const { id } = call.params
         return await call.change(`schedule:${id}`, async (verbs, note) => {
           const view = await verbs.schedules.get(id, { within: call.within })
-          checkTask(call.principal, view.task)
+          checkTask(call.principal, view.task, await payloadOf(view))
           const { jobId, slot } = await verbs.schedules.run(id, { by: call.principal.subject })
           note.after = { jobId }
           call.reply.status(202)
@@ -257,7 +269,7 @@ export function scheduleRoutes(service: Service): Route[] {
       answers: { 201: schedule },
       async run(call) {
         const view = await schedules.get(call.params.id, { within: call.within })
-        await checkTarget(trunkline, call.principal, view.task, view.queue)
+        await checkTarget(trunkline, call.principal, { task: view.task, queue: view.queue, payload: await payloadOf(view) })
         return await call.change('schedule', async (verbs, note) => {
           const made = await verbs.schedules.clone(view.id, said({ ...call.body, by: call.principal.subject }))
           note.target = `schedule:${made.id}`
@@ -282,7 +294,7 @@ export function scheduleRoutes(service: Service): Route[] {
         const { id } = call.params
         return await call.change(`schedule:${id}`, async (verbs, note) => {
           const view = await verbs.schedules.get(id, { within: call.within })
-          checkTask(call.principal, view.task)
+          checkTask(call.principal, view.task, await payloadOf(view))
           const { from, to, dryRun } = call.body
           const answer = await verbs.schedules.backfill(id, said({ from, to, dryRun, by: call.principal.subject }))
           note.after = { from, to, ...answer }

@@ -3,7 +3,6 @@ import type { TemplateOptions, TemplateView } from '@trunkline/engine'
 import type { z } from 'zod'
 import { checkTarget } from '../door/may.ts'
 import { maySeeData, type Principal } from '../door/principal.ts'
-import { redact } from '../door/redact.ts'
 import { type Route, route } from '../route.ts'
 import type { Service } from '../service.ts'
 import { said } from './jobs.ts'
@@ -17,9 +16,15 @@ export function templateRoutes({ trunkline, schemas }: Service): Route[] {
 
   async function answerOf(view: TemplateView, principal: Principal): Promise<z.output<typeof template>> {
     const { payload, createdAt, updatedAt, lastUsedAt, ...rest } = view
-    const shown = maySeeData(principal, view) ? { payload: redact(payload, await schemas.of(view.task)) } : {}
+    const shown = maySeeData(principal, view) ? { payload: await schemas.redact(view.task, payload) } : {}
     const times = { createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString(), lastUsedAt: lastUsedAt?.toISOString() ?? null }
     return { ...rest, ...times, ...shown }
+  }
+
+  /** May the caller make jobs of what a template holds? One without steps gets them where it is used. */
+  async function checkSource(principal: Principal, { task, payload = null, options }: z.output<typeof newTemplate>): Promise<void> {
+    await checkTarget(trunkline, principal, { task, queue: options?.queue, payload })
+    if (payload !== null && Object.hasOwn(Object(payload), 'steps')) await schemas.checkSteps(task, payload)
   }
 
   return [
@@ -49,7 +54,7 @@ export function templateRoutes({ trunkline, schemas }: Service): Route[] {
       body: newTemplate,
       answers: { 201: template },
       async run(call) {
-        await checkTarget(trunkline, call.principal, call.body.task, call.body.options?.queue)
+        await checkSource(call.principal, call.body)
         return await call.change('template', async (verbs, note) => {
           const made = await verbs.templates.create(said(call.body) as TemplateOptions, call.principal.subject)
           note.target = `template:${made.id}`
@@ -83,7 +88,7 @@ export function templateRoutes({ trunkline, schemas }: Service): Route[] {
         const { version, ...rest } = call.body
         const { id } = call.params
         const before = await templates.get(id, { within: call.within })
-        await checkTarget(trunkline, call.principal, rest.task, rest.options?.queue)
+        await checkSource(call.principal, rest)
         return await call.change(`template:${id}`, async (verbs, note) => {
           note.before = templateNote(before)
           const extra = said({ by: call.principal.subject, expected: version })

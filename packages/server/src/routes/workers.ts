@@ -105,9 +105,12 @@ export function workerRoutes({ trunkline }: Service): Route[] {
       body: cleanup,
       answers: { 200: cleanedUp },
       async run(call) {
-        const done = await trunkline.cleanupWorkers(said(call.body))
-        await call.changed('worker', { after: done })
-        return done
+        const options = said(call.body)
+        return await call.change('worker', async (verbs, note) => {
+          const done = await verbs.cleanupWorkers(options)
+          note.after = done
+          return done
+        })
       },
     }),
     route({

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { isAtLeast, type Role, roles } from '@trunkline/contract'
 import { defineTask, type Trunkline } from '@trunkline/engine'
+import { installSchema } from '@trunkline/pgagent'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Caller, serverScene } from '../../../../test/support/server-scene.ts'
 import { addAccount } from '../door/accounts.ts'
@@ -83,6 +84,42 @@ const user = async (): Promise<string> => {
   return (await addAccount(database, { email, password: null, role: 'viewer' })).id
 }
 const key = async (): Promise<string> => (await addApiKey(database, { name: 'k', accountId: await user(), role: 'viewer' })).prefix
+
+const way = () => {
+  const { hostname, port, username, password } = new URL(db.url)
+  return { host: hostname, port: Number(port), database: db.name, user: username, password: decodeURIComponent(password) || 'none' }
+}
+const newServer = ({ side }: World) => ({ sid: `${side.queue}-${randomUUID()}`, name: side.queue, connection: way() })
+/** A registered server; `mine-…` lies within the scope. */
+const pgServer =
+  (suffix = '', body?: unknown) =>
+  async (w: World): Promise<Request> => {
+    const { body: made } = await (people.get('owner') as Caller)('POST', '/pgagent/servers', newServer(w))
+    return { url: `/pgagent/servers/${made.sid}${suffix}`, ...(body ? { body } : {}) }
+  }
+
+/** A job on a registered server; `held` by an agent that is gone, `running`, or free. */
+const pgJob =
+  (suffix: (ids: { job: number; step: number; run: number }) => string, body?: unknown, state: 'free' | 'held' | 'running' = 'free') =>
+  async (w: World): Promise<Request> => {
+    const { url } = await pgServer()(w)
+    const [{ job, step, run }] = await db.rows(
+      `with j as (insert into pgagent.pga_job(jobjclid, jobname) values (1, 'nightly') returning jobid),
+        s as (insert into pgagent.pga_jobstep(jstjobid, jstname, jstkind, jstcode, jstdbname) select jobid, 's', 's', 'select 1', 'x' from j returning jstid)
+      select jobid job, jstid step, nextval('pgagent.pga_joblog_jlgid_seq')::int run from j, s`,
+    )
+    await db.rows(`insert into pgagent.pga_joblog(jlgid, jlgjobid, jlgstatus) values ($1, $2, $3)`, [
+      run,
+      job,
+      state === 'running' ? 'r' : 's',
+    ])
+    if (state === 'held') {
+      await db.rows(`insert into pgagent.pga_jobagent(jagpid, jagstation) values (1, 'gone') on conflict do nothing`)
+      await db.rows(`update pgagent.pga_job set jobagentid = 1 where jobid = $1`, [job])
+    }
+    return { url: url + suffix({ job, step, run }), ...(body ? { body } : {}) }
+  }
+const pgSteps = { name: 'n', steps: [{ name: 's', kind: 'batch', code: 'true' }] }
 
 const rows: Record<string, (w: World) => Promise<Request>> = {
   'POST /auth/login': plain('/auth/login', { email: 'nobody@example.com', password: 'x' }),
@@ -172,6 +209,7 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'PUT /jobs/notifications/preferences': plain('/jobs/notifications/preferences', { jobs: 'failed' }),
   'GET /backups': plain('/backups'),
   'POST /backups': plain('/backups', {}),
+  'GET /backups/:filename/comparison': plain('/backups/a.dump/comparison?database=restored'),
   'POST /backups/:filename/verify': plain('/backups/a.dump/verify'),
   'POST /backups/:filename/restore': plain('/backups/a.dump/restore', { database: 'restored' }),
   'DELETE /backups/:filename': plain('/backups/a.dump'),
@@ -186,6 +224,10 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'POST /workers/start': plain('/workers/start', {}),
   'POST /workers/:id/stop': plain('/workers/999999/stop'),
   'POST /workers/cleanup': plain('/workers/cleanup', {}),
+  'GET /retention': plain('/retention'),
+  'PUT /retention': plain('/retention', { failedMs: false, tasks: { 'theirs.run': { completedMs: 31_536_000_000 } } }),
+  'DELETE /retention': plain('/retention'),
+  'POST /retention/preview': plain('/retention/preview', { completedMs: 86_400_000 }),
   'GET /tasks': plain('/tasks'),
   'GET /tasks/:task': async ({ side }) => ({ url: `/tasks/${side.task}` }),
   'GET /users': plain('/users'),
@@ -196,6 +238,40 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'GET /api-keys': plain('/api-keys'),
   'POST /api-keys': plain('/api-keys', { name: 'mine' }),
   'DELETE /api-keys/:id': async () => ({ url: `/api-keys/${await key()}` }),
+  'GET /pgagent/servers': async (w) => {
+    await pgServer()(w)
+    return { url: '/pgagent/servers' }
+  },
+  'POST /pgagent/servers': async (w) => ({ url: '/pgagent/servers', body: newServer(w) }),
+  'GET /pgagent/servers/:sid': pgServer(),
+  'PATCH /pgagent/servers/:sid': pgServer('', { name: 'new' }),
+  'DELETE /pgagent/servers/:sid': pgServer(),
+  'POST /pgagent/servers/:sid/test': pgServer('/test'),
+  'POST /pgagent/servers/:sid/install': pgServer('/install', { watch: false }),
+  'GET /pgagent/servers/:sid/classes': pgServer('/classes'),
+  'POST /pgagent/servers/:sid/preview': pgServer('/preview', { schedules: [{ name: 'daily', calendar: { hours: [3], minutes: [0] } }] }),
+  'GET /pgagent/servers/:sid/jobs': pgServer('/jobs'),
+  'POST /pgagent/servers/:sid/jobs': pgServer('/jobs', { name: 'n' }),
+  'GET /pgagent/servers/:sid/jobs/:jobId': pgJob(({ job }) => `/jobs/${job}`),
+  'PUT /pgagent/servers/:sid/jobs/:jobId': pgJob(({ job }) => `/jobs/${job}`, pgSteps),
+  'DELETE /pgagent/servers/:sid/jobs/:jobId': pgJob(({ job }) => `/jobs/${job}`),
+  'POST /pgagent/servers/:sid/jobs/:jobId/clone': pgJob(({ job }) => `/jobs/${job}/clone`, { name: 'c' }),
+  'POST /pgagent/servers/:sid/jobs/:jobId/enable': pgJob(({ job }) => `/jobs/${job}/enable`),
+  'POST /pgagent/servers/:sid/jobs/:jobId/disable': pgJob(({ job }) => `/jobs/${job}/disable`),
+  'POST /pgagent/servers/:sid/jobs/:jobId/run': pgJob(({ job }) => `/jobs/${job}/run`),
+  'POST /pgagent/servers/:sid/jobs/:jobId/release': pgJob(({ job }) => `/jobs/${job}/release`, undefined, 'held'),
+  'POST /pgagent/servers/:sid/jobs/:jobId/steps/:stepId/run': pgJob(({ job, step }) => `/jobs/${job}/steps/${step}/run`),
+  'GET /pgagent/servers/:sid/jobs/:jobId/next': pgJob(({ job }) => `/jobs/${job}/next`),
+  'GET /pgagent/servers/:sid/jobs/:jobId/sql': pgJob(({ job }) => `/jobs/${job}/sql`),
+  'GET /pgagent/servers/:sid/jobs/:jobId/rehearsal': pgJob(({ job }) => `/jobs/${job}/rehearsal`),
+  // of the server of the settings alone; what comes of it there: pgagent/jobs.test.ts
+  'POST /pgagent/servers/:sid/jobs/:jobId/import': pgJob(({ job }) => `/jobs/${job}/import`),
+  'POST /pgagent/servers/:sid/jobs/:jobId/import/undo': pgJob(({ job }) => `/jobs/${job}/import/undo`),
+  'GET /pgagent/servers/:sid/jobs/:jobId/runs': pgJob(({ job }) => `/jobs/${job}/runs`),
+  'DELETE /pgagent/servers/:sid/jobs/:jobId/runs': pgJob(({ job }) => `/jobs/${job}/runs`),
+  'GET /pgagent/servers/:sid/runs': pgServer('/runs'),
+  'GET /pgagent/servers/:sid/runs/:runId': pgJob(({ run }) => `/runs/${run}`),
+  'POST /pgagent/servers/:sid/runs/:runId/cancel': pgJob(({ run }) => `/runs/${run}/cancel`, undefined, 'running'),
   'GET /audit': plain('/audit'),
   'GET /audit/verify': plain('/audit/verify'),
   'GET /system': plain('/system'),
@@ -219,6 +295,8 @@ const otherwise: Record<string, number> = {
   'GET /auth/oidc/callback': 404,
   'POST /jobs/notifications/:id/read': 404,
   'POST /api/erp/jobs/notifications/:id/read': 404,
+  'POST /pgagent/servers/:sid/jobs/:jobId/import': 409,
+  'POST /pgagent/servers/:sid/jobs/:jobId/import/undo': 409,
   'POST /workers/start': 409,
   'POST /workers/:id/stop': 404,
 }
@@ -236,6 +314,7 @@ const own = worldOf(worker, mine)
 const foreign = worldOf(worker, theirs)
 
 beforeAll(async () => {
+  await installSchema(database)
   await worker.work([
     task(mine.task, mine.queue),
     task(theirs.task, theirs.queue),
@@ -245,12 +324,25 @@ beforeAll(async () => {
     task('backup_delete', 'mine'),
   ])
   for (const role of roles) {
-    people.set(role, await scene.user(role))
-    scoped.set(role, await scene.user(role, { scopes: { queues: [mine.queue], tasks: ['mine.*', 'backup_*'] } }))
+    people.set(role, await scene.user(role, { rights: ['steps.sql', 'steps.shell'] }))
+    scoped.set(
+      role,
+      await scene.user(role, {
+        scopes: { queues: [mine.queue], tasks: ['mine.*', 'backup_*'], servers: ['mine-*'] },
+        rights: ['steps.sql', 'steps.shell'],
+      }),
+    )
   }
 })
 
-const unscopedOnly = new Set(['GET /jobs/events', 'GET /audit', 'GET /audit/verify'])
+const unscopedOnly = new Set([
+  'GET /jobs/events',
+  'GET /audit',
+  'GET /audit/verify',
+  'PUT /retention',
+  'DELETE /retention',
+  'POST /retention/preview',
+])
 
 describe.each(server.routes.map((route) => [keyOf(route), route] as const))('%s', (name, route) => {
   const { access } = route
@@ -291,11 +383,11 @@ describe.each(server.routes.map((route) => [keyOf(route), route] as const))('%s'
     if (reach) expect(here.status, JSON.stringify(here.body)).toBe(reach)
     else expect(here.status, JSON.stringify(here.body)).toBeLessThan(300)
 
-    if (['job', 'queue', 'task'].includes(access.object) && !/backups/.test(name)) {
+    if (['job', 'queue', 'task', 'server'].includes(access.object) && !/backups/.test(name)) {
       const there = await ask(caller, foreign)
       expect(there.status, JSON.stringify(there.body)).toBe(404)
     }
-    if (['jobs', 'queues', 'tasks'].includes(access.object)) {
+    if (['jobs', 'queues', 'tasks', 'servers'].includes(access.object)) {
       const there = await ask(caller, foreign)
       if (route.method === 'GET') expect(there.text).not.toContain('theirs')
       else if (name.includes('/errors/')) expect([200, 404]).toContain(there.status)

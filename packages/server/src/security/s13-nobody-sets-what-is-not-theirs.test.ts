@@ -21,7 +21,7 @@ test.each(writable.map((route) => [`${route.method} ${route.url}`, route] as con
       .replace(':fingerprint', 'abcdef0123456789')
       .replace(':filename', 'a.dump')
       .replace(/\/(users|schedules|templates)\/:id/, '/$1/00000000-0000-4000-8000-000000000000')
-      .replace(/:\w+/, '1')
+      .replace(/:\w+/g, '1')
     for (const column of new Set(columns.flatMap((name) => [name, camel(name)]))) {
       if (known.includes(column)) continue
       const { status, body } = await owner(route.method, url, { [column]: 'x' })

@@ -1,11 +1,13 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { isTrunklineError, TrunklineError } from '@trunkline/contract'
 import type { Trunkline } from '@trunkline/engine'
-import { type Database, openDatabase, schemaState, serverFacts } from '@trunkline/engine/postgres'
+import { type Database, type DatabaseOptions, openDatabase, schemaState, serverFacts } from '@trunkline/engine/postgres'
+import { findPgAgentHealth } from '@trunkline/pgagent'
 import { findDumpTools } from '@trunkline/tasks'
 import type { Command } from 'commander'
 import { settingsOf, wantsJson } from '../command.ts'
-import { backupStorage, connect, databaseOptions, version } from '../platform.ts'
+import { openRegistry, servedServers } from '../pgagent-agents.ts'
+import { backupStorage, connect, databaseOptions, pgAgentDatabase, version } from '../platform.ts'
 import { plain, printJson, sizeText } from '../print.ts'
 import type { Settings } from '../settings.ts'
 
@@ -170,6 +172,31 @@ async function checkQueue(settings: Settings): Promise<Finding[]> {
   })
 }
 
+async function checkPgAgentAt(way: DatabaseOptions, timezone: string, name: string): Promise<Finding[]> {
+  const database = openDatabase({ ...way, connectTimeoutMs: 5000 })
+  try {
+    const findings = await findPgAgentHealth(database, timezone)
+    return findings.map((finding) => ({ ...finding, what: `${name} ${finding.what}` }))
+  } finally {
+    await database.close()
+  }
+}
+
+async function checkPgAgent(settings: Settings): Promise<Finding[]> {
+  return await checkPgAgentAt(await pgAgentDatabase(settings), settings.pgagent.timezone, 'pgAgent')
+}
+
+/** Of a registered server whose jobs are to run here. */
+async function checkServed(settings: Settings, sid: string): Promise<Finding[]> {
+  const registry = await openRegistry(settings)
+  try {
+    const { connectionString, timezone } = await registry.find(sid)
+    return await checkPgAgentAt({ connectionString }, timezone, `pgAgent ${sid}`)
+  } finally {
+    await registry.close()
+  }
+}
+
 /** Reads the whole history; see `Trunkline.reconcile`. */
 async function checkCounters(settings: Settings, repair: boolean): Promise<Finding[]> {
   return await withQueue(settings, async (trunkline) => {
@@ -188,7 +215,7 @@ interface Flags {
   repair?: boolean
 }
 
-function checksFor({ counters = false, repair = false }: Flags): [string, Check][] {
+function checksFor({ counters = false, repair = false }: Flags, { pgagent }: Settings): [string, Check][] {
   if (repair && !counters) throw new TrunklineError('usage', { problem: '--repair belongs to --counters', where: 'doctor' })
   return [
     ['versions', checkNode],
@@ -196,6 +223,8 @@ function checksFor({ counters = false, repair = false }: Flags): [string, Check]
     ['database', checkDatabase],
     ['storage', checkStorage],
     ['health', checkQueue],
+    ...(pgagent.enabled ? [['pgAgent', checkPgAgent] as [string, Check]] : []),
+    ...servedServers(pgagent).map((sid): [string, Check] => [`pgAgent ${sid}`, (settings) => checkServed(settings, sid)]),
     ...(counters ? [['counters', (settings) => checkCounters(settings, repair)] as [string, Check]] : []),
   ]
 }
@@ -210,7 +239,8 @@ export function doctorCommand(program: Command): void {
     .action(async (flags: Flags, command: Command) => {
       const settings = settingsOf(command)
       const findings: Finding[] = []
-      for (const [what, check] of checksFor(flags)) findings.push(...(await check(settings).catch((error) => [wrong(what, error)])))
+      for (const [what, check] of checksFor(flags, settings))
+        findings.push(...(await check(settings).catch((error) => [wrong(what, error)])))
       if (wantsJson(command)) printJson({ data: findings })
       else
         for (const { what, state, found, cure } of findings)

@@ -1,11 +1,13 @@
 import type { EnqueueAnswer } from '@trunkline/contract'
-import type { EnqueueOptions } from '@trunkline/engine'
+import { checkPayload, type EnqueueOptions } from '@trunkline/engine'
 import type { Command } from 'commander'
 import { wantsJson, wholeNumber, withTrunkline } from '../command.ts'
 import { follow } from '../follow.ts'
 import { repeated } from '../job-selection.ts'
 import { parsePayload } from '../payload.ts'
+import { tasksFor } from '../platform.ts'
 import { plain, printJson } from '../print.ts'
+import type { Settings } from '../settings.ts'
 
 interface Options extends Omit<EnqueueOptions, 'tx' | 'tags' | 'dependsOn'> {
   tag?: string[]
@@ -26,6 +28,13 @@ function madeText(id: string, made: EnqueueAnswer | null, { uniqueKey, idempoten
     default:
       return `job ${id}`
   }
+}
+
+/** A job of many steps is checked before it is made: a mistake in the last one is found now. @throws `invalid_payload` */
+async function checkSteps(settings: Settings, task: string, payload: unknown): Promise<void> {
+  if (task !== 'steps_run') return
+  const known = (await tasksFor(settings)).find(({ name }) => name === task)
+  if (known) await checkPayload(known, payload)
 }
 
 /** `trunkline enqueue`: makes a job. */
@@ -53,7 +62,8 @@ export function enqueueCommand(program: Command): void {
     .action(async (task: string, payload: string | undefined, options: Options, command: Command) => {
       const value = parsePayload(payload ?? '{}')
       const { wait, tag, after, ...rest } = options
-      await withTrunkline(command, async (trunkline) => {
+      await withTrunkline(command, async (trunkline, settings) => {
+        await checkSteps(settings, task, value)
         const job = await trunkline.enqueue(task, value, {
           ...rest,
           ...(tag ? { tags: tag } : {}),

@@ -1,5 +1,5 @@
 import { formatDuration, isTerminal, isTrunklineError, TrunklineError } from '@trunkline/contract'
-import type { JobListOptions, JobView, LogEntry, SearchOrder, Trunkline, Why } from '@trunkline/engine'
+import type { JobListOptions, JobView, LogEntry, SearchOrder, StepView, Trunkline, Why } from '@trunkline/engine'
 import type { Command } from 'commander'
 import { interruption, wantsJson, withTrunkline } from '../command.ts'
 import { addFilterOptions, type FilterFlags, filterOf } from '../job-selection.ts'
@@ -26,7 +26,9 @@ export function jobsCommand(program: Command): void {
     .command('logs <id>')
     .description('the log of a job, all attempts')
     .option('-f, --follow', 'go on until the job has ended')
+    .option('--stage <name>', 'only lines of this stage, such as a step')
     .action(logs)
+  jobs.command('steps <id>').description('the steps of a job, and where each of them is').action(showSteps)
   jobs.command('why <ids...>').description('why a job is not running, or how it ended').action(explain)
   addJobVerbs(jobs)
 }
@@ -130,7 +132,7 @@ async function showJob(id: string, _options: object, command: Command): Promise<
   })
 }
 
-async function logs(id: string, options: { follow?: boolean }, command: Command): Promise<void> {
+async function logs(id: string, options: { follow?: boolean; stage?: string }, command: Command): Promise<void> {
   await withTrunkline(command, async (trunkline) => {
     const stop = interruption()
     const print = (line: LogEntry) => console.log(wantsJson(command) ? JSON.stringify(line) : logText(line))
@@ -138,13 +140,27 @@ async function logs(id: string, options: { follow?: boolean }, command: Command)
     for (;;) {
       // the state first: what is written until the end is then surely read below
       const { state } = await trunkline.get(id)
-      for (let page = await trunkline.logs(id, { after }); page.length > 0; page = await trunkline.logs(id, { after })) {
+      const read = () => trunkline.logs(id, { after, ...(options.stage === undefined ? {} : { stage: options.stage }) })
+      for (let page = await read(); page.length > 0; page = await read()) {
         page.forEach(print)
         after = page.at(-1)?.no ?? after
       }
       if (!options.follow || isTerminal(state) || stop.aborted) return
       await new Promise((resolve) => setTimeout(resolve, 200))
     }
+  })
+}
+
+async function showSteps(id: string, _options: object, command: Command): Promise<void> {
+  await withTrunkline(command, async (trunkline) => {
+    await trunkline.get(id)
+    const steps = await trunkline.steps(id)
+    if (wantsJson(command)) return printJson({ data: steps })
+    const row = ({ name, task, state, tries, startedAt, durationMs, error }: StepView) => {
+      const took = durationMs === null ? null : formatDuration(durationMs)
+      return [name, task, state, tries, startedAt && ago(startedAt), took, (error?.message ?? '').slice(0, 60)]
+    }
+    printTable(['STEP', 'TASK', 'STATE', 'TRIES', 'STARTED', 'TOOK', ''], steps.map(row), 'no steps')
   })
 }
 

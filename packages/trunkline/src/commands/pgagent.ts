@@ -1,34 +1,43 @@
 import { formatDuration, TrunklineError } from '@trunkline/contract'
 import { type Database, openDatabase } from '@trunkline/engine/postgres'
 import {
-  type AgentEvent,
   cancelRun,
-  createAgent,
+  clearHistory,
+  deleteJob,
+  exportSql,
   history,
   installSchema,
   listJobs,
+  maskSecrets,
+  nextRuns,
   type PgAgentJob,
   type PgAgentRun,
-  type PgAgentStatus,
+  readJob,
   releaseJob,
   runNow,
+  runStep,
   setEnabled,
   unwatch,
   watch,
 } from '@trunkline/pgagent'
 import type { Command } from 'commander'
-import { cliActor, interruption, settingsOf, wantsJson, wholeNumber } from '../command.ts'
+import { cliActor, settingsOf, wantsJson, wholeNumber } from '../command.ts'
+import { checkPgAgentSchema } from '../pgagent-agents.ts'
 import { pgAgentDatabase } from '../platform.ts'
 import { plain, printJson, printTable } from '../print.ts'
 import type { Settings } from '../settings.ts'
-import { onSupervisorGone, reportReady } from '../supervisor.ts'
+import { runAgent, words } from './pgagent-agent.ts'
+import { importCommand } from './pgagent-import.ts'
+import { upgradeCommand } from './pgagent-upgrade.ts'
 
 /** `trunkline pgagent`: runs the jobs of a schema `pgagent` as it stands, and looks after them. */
 export function pgagentCommand(program: Command): void {
   const pgagent = program.command('pgagent').description('run the jobs of a pgAgent schema as it stands, and look after them')
   pgagent
     .command('agent', { isDefault: true })
-    .description('run due jobs until it is stopped; what runs is waited for, a second Ctrl-C ends it')
+    .description(
+      'run due jobs, also of registered servers that are served (pgagent.serve), until it is stopped; what runs is waited for, a second Ctrl-C ends it',
+    )
     .option('--once', 'run what is due now, and end')
     .action(runAgent)
   pgagent
@@ -43,7 +52,9 @@ export function pgagentCommand(program: Command): void {
     .description('the latest runs of a job, or of all, with the output of each step')
     .option('--limit <n>', 'at most so many (default 20)', wholeNumber)
     .action(showHistory)
-  const one = (name: string, what: string, argument: string, work: (database: Database, id: number) => Promise<void>, said: string) =>
+  importCommand(pgagent, open, idOf)
+  upgradeCommand(pgagent, open)
+  const one = (name: string, what: string, argument: string, work: (database: Database, id: number) => Promise<unknown>, said: string) =>
     pgagent
       .command(`${name} <${argument}>`)
       .description(what)
@@ -54,6 +65,25 @@ export function pgagentCommand(program: Command): void {
   one('enable', 'enable a job', 'job', (database, id) => setEnabled(database, id, true), 'is enabled')
   one('disable', 'disable a job; a run that goes on ends', 'job', (database, id) => setEnabled(database, id, false), 'is disabled')
   one('cancel', 'end a run: its step is stopped', 'run', (database, id) => cancelRun(database, id, cliActor()), 'is asked to end')
+  one('delete', 'delete a job with its steps, schedules and log', 'job', deleteJob, 'is deleted')
+  one(
+    'clear',
+    'delete the log of a job, but of what runs',
+    'job',
+    (database, id) => clearHistory(database, id, null),
+    'has no history any more',
+  )
+  pgagent
+    .command('run-step <job> <step>')
+    .description('run one step alone, by an agent of ours; the next run of the job stays as it is')
+    .action(async (job: string, step: string, _options: object, command: Command) =>
+      act((database) => runStep(database, idOf(job, 'job'), idOf(step, 'step'), cliActor()), `step ${plain(step)} is asked for`)(
+        {},
+        command,
+      ),
+    )
+  pgagent.command('show <job>').description('a job: its steps, its next runs').action(show)
+  pgagent.command('sql <job>').description('a job as SQL that makes it again elsewhere, without passwords').action(showSql)
   one('release', 'free a job that a dead agent holds; its run is closed as aborted', 'job', releaseJob, 'is free')
 }
 
@@ -66,10 +96,7 @@ function idOf(text: string, field: string): number {
 async function open(settings: Settings, { install = false } = {}): Promise<Database> {
   const database = openDatabase(await pgAgentDatabase(settings))
   try {
-    const [row] = await database.query<{ there: boolean; name: string }>(
-      `select to_regclass('pgagent.pga_job') is not null and to_regclass('trunkline_pgagent.cancel') is not null there, current_database() as name`,
-    )
-    if (!install && !row?.there) throw new TrunklineError('pgagent_missing', { where: `database ${row?.name}` })
+    if (!install) await checkPgAgentSchema(database)
     return database
   } catch (error) {
     await database.close()
@@ -101,70 +128,6 @@ async function install({ watch: watched }: { watch: boolean }, command: Command)
   } finally {
     await database.close()
   }
-}
-
-const levels = { DEBUG: 0, LOG: 1, WARNING: 2, ERROR: 3 } as const
-
-/** An event as a line, with its level. */
-function sentence(event: AgentEvent): [keyof typeof levels, string] {
-  switch (event.type) {
-    case 'registered':
-      return ['LOG', `the agent is registered as ${event.pid}`]
-    case 'dead_closed':
-      return ['WARNING', `${event.runs} runs of agents that are gone were closed as aborted, ${event.sessions} sessions of theirs ended`]
-    case 'run_started':
-      return ['DEBUG', `job ${event.jobId} runs (run ${event.runId})`]
-    case 'run_cancelled':
-      return ['LOG', `run ${event.runId} of job ${event.jobId} is ended, as asked`]
-    case 'run_ended': {
-      const next = event.scheduleError ? `; its next run cannot be computed: ${event.scheduleError.message}` : ''
-      return [
-        event.status === 's' && !next ? 'LOG' : 'WARNING',
-        `job ${event.jobId} ${words[event.status as PgAgentStatus]} (run ${event.runId})${next}`,
-      ]
-    }
-    case 'error':
-      return ['ERROR', event.error.message]
-  }
-}
-
-const words: Record<PgAgentStatus, string> = { r: 'runs', s: 'succeeded', f: 'failed', i: 'had nothing to run', d: 'was aborted' }
-
-function narrate(least: number) {
-  return (event: AgentEvent): void => {
-    const [level, text] = sentence(event)
-    if (levels[level] >= least) console.log(`${new Date().toISOString()} pgagent ${level}: ${plain(text)}`)
-  }
-}
-
-async function runAgent({ once }: { once?: boolean }, command: Command): Promise<void> {
-  const settings = settingsOf(command)
-  const of = settings.pgagent
-  const stop = interruption()
-  const database = await open(settings)
-  const agent = createAgent({
-    database,
-    pollMs: of.poll_time * 1000,
-    retryOnCrash: of.retry_on_crash,
-    allowBatch: of.allow_batch,
-    maxParallel: of.max_parallel,
-    timezone: of.timezone,
-    onEvent: narrate(of.log_level),
-    stepUser: of.step_user === undefined ? undefined : { user: of.step_user, ...(of.step_password ? { password: of.step_password } : {}) },
-  })
-  if (once) {
-    const n = await agent.runOnce()
-    console.log(n === 0 ? 'no job is due' : `${n} ${n === 1 ? 'job has' : 'jobs have'} run`)
-  } else {
-    agent.start()
-    onSupervisorGone(() => process.exit(1))
-    reportReady()
-    if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve))
-  }
-  const kill = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => kill.abort())
-  await agent.stop(kill.signal)
-  await database.close()
 }
 
 const when = (time: Date | null) => time?.toISOString().replace('T', ' ').slice(0, 19) ?? '–'
@@ -208,7 +171,39 @@ function printRun(run: PgAgentRun): void {
   console.log(plain(`run ${run.id} of job ${run.jobId} ${run.job}: ${words[run.status]}, ${when(run.startedAt)} UTC, ${took(run.ms)}`))
   for (const step of run.steps) {
     console.log(plain(`  ${step.step}: ${words[step.status]}, result ${step.result ?? '–'}, ${took(step.ms)}`))
-    for (const line of (step.output ?? '').split('\n').filter(Boolean).slice(0, 50)) console.log(`    ${plain(line)}`)
+    for (const line of `${step.notices ?? ''}${step.output ?? ''}`.split('\n').filter(Boolean).slice(0, 50))
+      console.log(`    ${plain(line)}`)
+  }
+}
+
+async function show(job: string, _options: object, command: Command): Promise<void> {
+  const settings = settingsOf(command)
+  const database = await open(settings)
+  try {
+    const found = await readJob(database, idOf(job, 'job'))
+    const clock = found.timezone ?? settings.pgagent.timezone
+    const next = found.isEnabled ? nextRuns(found.schedules, clock, Date.now(), 5).map((at) => new Date(at)) : []
+    if (wantsJson(command)) {
+      const steps = found.steps.map(({ connectionString, ...step }) => ({ ...step, connectionString: maskSecrets(connectionString) }))
+      return printJson({ ...found, steps, next })
+    }
+    console.log(plain(`job ${found.id} ${found.name}, ${found.class}${found.isEnabled ? '' : ', disabled'}, clock ${clock}`))
+    for (const { id, name, kind, isEnabled, onError } of found.steps)
+      console.log(plain(`  step ${id} ${name}: ${kind}, on error ${onError}${isEnabled ? '' : ', disabled'}`))
+    for (const at of next) console.log(`  next ${when(at)} UTC`)
+  } finally {
+    await database.close()
+  }
+}
+
+async function showSql(job: string, _options: object, command: Command): Promise<void> {
+  const database = await open(settingsOf(command))
+  try {
+    const sql = exportSql(await readJob(database, idOf(job, 'job')))
+    if (wantsJson(command)) printJson({ sql })
+    else process.stdout.write(sql)
+  } finally {
+    await database.close()
   }
 }
 

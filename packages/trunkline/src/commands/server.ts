@@ -1,9 +1,18 @@
 import type { Server } from '@trunkline/server'
-import { listBackups } from '@trunkline/tasks'
+import { compareBackup, listBackups } from '@trunkline/tasks'
 import type { Command } from 'commander'
 import { interruption, settingsOf } from '../command.ts'
 import { narrator } from '../narrate.ts'
-import { backupStorage, connect, consoleDir, databaseOptions, keeperOptions, version } from '../platform.ts'
+import {
+  backupStorage,
+  connect,
+  consoleDir,
+  databaseOptions,
+  keeperOptions,
+  pgAgentDatabase,
+  taskEnvironment,
+  version,
+} from '../platform.ts'
 import type { Settings } from '../settings.ts'
 import { onSupervisorGone, reportReady } from '../supervisor.ts'
 import { welcomeFirstOwner } from '../welcome.ts'
@@ -44,7 +53,17 @@ async function openServer(settings: Settings, say: ReturnType<typeof narrator>):
     dataDir: settings.dataDir,
     version,
     allowUnsafe: settings.allowUnsafe,
+    ...(settings.pgagent.enabled
+      ? {
+          pgagent: {
+            database: await pgAgentDatabase(settings),
+            timezone: settings.pgagent.timezone,
+            stepUser: settings.pgagent.step_user,
+          },
+        }
+      : {}),
     backups: () => listBackups(backupStorage(settings)),
+    compareBackup: async (filename, database) => await compareBackup(await taskEnvironment(settings), filename, database),
     onEvent: say,
   })
 }

@@ -9,6 +9,7 @@ interface TemplateFlags {
   task?: string
   payload?: string
   options?: string
+  inputSchema?: string
   description?: string
 }
 
@@ -17,6 +18,7 @@ function withTemplate(command: Command): Command {
     .option('--task <task>', 'the task of its jobs')
     .option('--payload <json>', 'their payload, or @file, or - for standard input')
     .option('--options <json>', 'queue, priority, maxAttempts, timeoutMs, tags')
+    .option('--input-schema <json>', 'JSON Schema that payloads of its jobs have to fit, or @file')
     .option('--description <text>', 'for people')
 }
 
@@ -63,11 +65,12 @@ async function show(id: string, _options: object, command: Command): Promise<voi
   })
 }
 
-function said({ task, payload, options, description }: TemplateFlags) {
+function said({ task, payload, options, inputSchema, description }: TemplateFlags) {
   return {
     ...(task === undefined ? {} : { task }),
     ...(payload === undefined ? {} : { payload: parsePayload(payload) }),
     ...(options === undefined ? {} : { options: parsePayload(options) as object }),
+    ...(inputSchema === undefined ? {} : { inputSchema: parsePayload(inputSchema) }),
     ...(description === undefined ? {} : { description }),
   }
 }

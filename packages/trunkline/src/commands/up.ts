@@ -10,6 +10,7 @@ import { isAlive } from '../embedded/postmaster.ts'
 import { takeLock } from '../embedded/start-lock.ts'
 import { type Embedded, startEmbedded } from '../embedded.ts'
 import { narrator } from '../narrate.ts'
+import { hasAgent } from '../pgagent-agents.ts'
 import { databaseOptions } from '../platform.ts'
 import type { Settings } from '../settings.ts'
 import { createRemote, type Remote } from '../supervisor/remote.ts'
@@ -64,7 +65,7 @@ async function up(settings: Settings, port: number | undefined, command: Command
   const supervisor = createSupervisor({
     children: [
       { name: 'server', command: process.execPath, args: childArgs('server', command) },
-      ...(settings.pgagent.enabled ? [{ name: 'pgagent', command: process.execPath, args: childArgs('pgagent', command) }] : []),
+      ...(hasAgent(settings) ? [{ name: 'pgagent', command: process.execPath, args: childArgs('pgagent', command) }] : []),
     ],
     onEvent(event) {
       say(event)

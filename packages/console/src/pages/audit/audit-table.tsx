@@ -58,7 +58,7 @@ function Difference({ before, after }: { before: unknown; after: unknown }) {
 export function AuditTable({ lines }: { lines: AuditListAnswer['data'] }) {
   const [open, setOpen] = useState<string | null>(null)
   return (
-    <Table label="Audit">
+    <Table label="Audit" folds>
       <thead>
         <tr>
           <th scope="col">When</th>
@@ -83,7 +83,7 @@ export function AuditTable({ lines }: { lines: AuditListAnswer['data'] }) {
                   <Time at={line.at} absolute />
                 </td>
                 <td>
-                  {line.actor.replace(/^user:/, '')} <span className={table.faint}>{line.how}</span>
+                  {line.actor.replace(/^user:/, '')} {line.how !== 'none' && <span className={table.faint}>{line.how}</span>}
                 </td>
                 <td>
                   <code>{line.action}</code>

@@ -59,8 +59,7 @@ function Row({ backup, onRestore }: { backup: Backup; onRestore: () => void }) {
   const follow = (answer: { id: string }) => ({ label: 'Follow', run: () => go(`/${answer.id}`) })
   const verify = () =>
     change(() => client.backups.verify(filename), { done: `${filename} is being verified`, failed: 'It was not verified', action: follow })
-  const remove = () =>
-    change(() => client.backups.delete(filename), { done: `${filename} is being deleted`, failed: 'It was not deleted', action: follow })
+  const remove = () => change(() => client.backups.delete(filename), { done: `${filename} is being deleted`, action: follow })
   return (
     <tr>
       <th scope="row">
@@ -95,6 +94,7 @@ function Row({ backup, onRestore }: { backup: Backup; onRestore: () => void }) {
           <Confirm
             title={`Delete ${filename}`}
             button="Delete"
+            failed="It was not deleted"
             onClose={() => askDelete(false)}
             onConfirm={remove}
             {...(installation.tone === 'red' ? { typed: filename } : {})}
@@ -116,7 +116,7 @@ export default function Backups() {
   const why = whyNot(me, { role: 'admin' })
   const { data, error, refetch } = useQuery({ queryKey: ['backups'], queryFn: () => client.backups.list(), enabled: why === null })
   const { data: schedules } = useQuery({ queryKey: ['schedules'], queryFn: () => client.schedules.list({ limit: 500 }) })
-  useLive('List', { filter: {} }, (events) => {
+  useLive('List', { filter: {} }, [['jobs', 'of backups'], ['backups']], (events) => {
     if (!events.some(({ event }) => typeof event.task === 'string' && event.task.startsWith('backup_'))) return
     readAgain('jobs', 'of backups')
     if (events.some(({ name }) => name === 'jobCompleted')) readAgain('backups')
@@ -173,7 +173,7 @@ export default function Backups() {
                 A backup is a job: it is made while everything runs.
               </Empty>
             ) : (
-              <Table label="Finished backups, as a table">
+              <Table label="Finished backups, as a table" folds>
                 <thead>
                   <tr>
                     <th scope="col">File</th>

@@ -8,6 +8,7 @@ import { useGo } from '../../parts/go.tsx'
 import { Time } from '../../parts/time.tsx'
 import { sizeText } from '../../parts/words.ts'
 import { client } from '../../session.tsx'
+import { Compared } from './compared.tsx'
 
 /** Restores a backup: into a new database unless somebody says otherwise by typing its name. */
 export function Restore({ backup, onClose }: { backup: BackupListAnswer['data'][number]; onClose: () => void }) {
@@ -68,6 +69,7 @@ export function Restore({ backup, onClose }: { backup: BackupListAnswer['data'][
               onChange={(e) => setTyped(e.currentTarget.value)}
             />
           )}
+          <Compared filename={backup.filename} database={database} />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" size="sm" onClick={onClose}>
               Leave it

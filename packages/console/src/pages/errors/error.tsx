@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
+import { readAgain, useLive } from '../../live/live.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { Go } from '../../parts/go.tsx'
 import { Sparkline } from '../../parts/job-bits.tsx'
@@ -26,6 +27,13 @@ export default function ErrorPage() {
   const q = `fingerprint:${fingerprint}`
   const jobs = useQuery({ queryKey: ['jobs', 'of cause', fingerprint], queryFn: () => client.jobs.search({ q, limit: 50 }) })
   const group = groups.data?.data.find((one) => one.fingerprint === fingerprint)
+  const shown = [
+    ['failures', 'month'],
+    ['jobs', 'of cause', fingerprint],
+  ]
+  useLive('List', { filter: group?.task ? { task: group.task } : {} }, shown, () => {
+    for (const key of shown) readAgain(...key)
+  })
   if (!group)
     return (
       <Page title="Cause of failures">

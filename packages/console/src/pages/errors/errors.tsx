@@ -45,7 +45,7 @@ export default function Errors() {
     queryFn: () =>
       client.errors.list({ from: new Date(Date.now() - reach * hour), ...(state ? { state: state as 'new' } : {}), limit: 200 }),
   })
-  useLive('List', { filter: {} }, (events) => {
+  useLive('List', { filter: {} }, [['failures']], (events) => {
     if (events.some(({ name }) => name === 'jobFailed' || name === 'queueStats')) readAgain('failures')
   })
   return (
@@ -79,7 +79,7 @@ export default function Errors() {
             {state ? 'Choose another state.' : `No attempt of any job has failed in the last ${ranges[range]?.label}.`}
           </Empty>
         ) : (
-          <Table label="Causes of failures">
+          <Table label="Causes of failures" folds>
             <thead>
               <tr>
                 <th scope="col">Cause</th>
@@ -102,12 +102,14 @@ export default function Errors() {
                     <Go to={`/errors/${group.fingerprint}`} className={css.message}>
                       {group.message || '(without a message)'}
                     </Go>
-                    <span className={css.task}>{group.task}</span>
+                    <span className={table.under}>{group.task}</span>
                   </th>
                   <td>
                     <ErrorState state={group.state} />
                   </td>
-                  <td className={table.number}>{numberText(group.count)}</td>
+                  <td className={table.number} data-label="Failures">
+                    {numberText(group.count)}
+                  </td>
                   <td>
                     <Sparkline
                       values={bars(group.hours, reach)}
@@ -115,10 +117,10 @@ export default function Errors() {
                       label={`${group.count} failures in the last ${ranges[range]?.label}`}
                     />
                   </td>
-                  <td className={table.soft}>
+                  <td className={table.soft} data-none>
                     <Time at={group.firstSeen} />
                   </td>
-                  <td className={table.soft}>
+                  <td className={table.soft} data-label="Last">
                     <Time at={group.lastSeen} />
                   </td>
                   <td className={table.actions}>

@@ -77,7 +77,7 @@ export default function Flow() {
   const me = useMe()
   const change = useChange()
   const { data, error } = useQuery({ queryKey: ['flow', id], queryFn: () => wholeFlow(id) })
-  useLive('List', { filter: {} }, () => readAgain('flow', id))
+  useLive('List', { filter: {} }, [['flow', id]], () => readAgain('flow', id))
   const why = whyNot(me, { role: 'operator' })
   if (!data)
     return (

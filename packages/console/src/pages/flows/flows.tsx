@@ -32,7 +32,7 @@ export default function Flows() {
     queryFn: ({ pageParam }) => client.flows.list({ limit: 50, ...(pageParam ? { cursor: pageParam } : {}) }),
     getNextPageParam: (last) => last.nextCursor ?? undefined,
   })
-  useLive('List', { filter: {} }, () => readAgain('flows'))
+  useLive('List', { filter: {} }, [['flows']], () => readAgain('flows'))
   const flows = list.data?.pages.flatMap(({ data }) => data) ?? []
   return (
     <Page title="Flows" lead="Jobs that wait for jobs">
@@ -49,7 +49,7 @@ export default function Flows() {
             A flow is made in one call, or appears when a job depends on another.
           </Empty>
         ) : (
-          <Table label="Flows">
+          <Table label="Flows" folds>
             <thead>
               <tr>
                 <th scope="col">Flow</th>
@@ -77,16 +77,20 @@ export default function Flows() {
                   <td>
                     <progress className={css.bar} value={flow.percent} max={100} aria-label={`${flow.percent} % ended`} /> {flow.percent} %
                   </td>
-                  <td className={table.number}>{numberText(flow.total)}</td>
-                  <td className={table.number}>
+                  <td className={table.number} data-label="Jobs">
+                    {numberText(flow.total)}
+                  </td>
+                  <td className={table.number} data-label="Failed" data-none={flow.counts.failed === 0 || undefined}>
                     {flow.counts.failed > 0 ? (
                       <span className={table.bad}>{numberText(flow.counts.failed)}</span>
                     ) : (
                       <span className={table.faint}>0</span>
                     )}
                   </td>
-                  <td className={table.soft}>{flow.createdBy?.replace(/^user:/, '')}</td>
-                  <td className={table.soft}>
+                  <td className={table.soft} data-label="By">
+                    {flow.createdBy?.replace(/^user:/, '')}
+                  </td>
+                  <td className={table.soft} data-label="Made">
                     <Time at={flow.createdAt} />
                   </td>
                 </tr>

@@ -1,5 +1,5 @@
 import { Select } from '@mantine/core'
-import { IconBell, IconCheck, IconCircleCheck, IconCircleX } from '@tabler/icons-react'
+import { IconAlertTriangle, IconBan, IconBell, IconCheck, IconCircleCheck, IconCircleX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Act, useChange } from '../../parts/act.tsx'
 import { Choice } from '../../parts/choice.tsx'
@@ -15,6 +15,14 @@ const wishes = [
   { value: 'failed', label: 'Tell me of failures only' },
   { value: 'none', label: 'Tell me nothing' },
 ]
+
+/** What a line is about, at a glance. */
+function Look({ kind, title }: { kind: string; title: string }) {
+  if (kind === 'job_failed') return <IconCircleX size={18} className={css.bad} aria-label="failed" />
+  if (kind === 'job_cancelled') return <IconBan size={18} className={css.read} aria-label="cancelled" />
+  if (kind === 'alert' && !title.endsWith('healthy')) return <IconAlertTriangle size={18} className={css.warn} aria-label="alert" />
+  return <IconCircleCheck size={18} className={css.good} aria-label="done" />
+}
 
 /** What became of the jobs that one has started. */
 export default function Inbox() {
@@ -71,11 +79,7 @@ export default function Inbox() {
           <ul className={css.list}>
             {data.data.map((note) => (
               <li key={note.id} data-unread={!note.isRead || undefined}>
-                {/fail/.test(note.kind) ? (
-                  <IconCircleX size={18} className={css.bad} aria-label="failed" />
-                ) : (
-                  <IconCircleCheck size={18} className={css.good} aria-label="done" />
-                )}
+                <Look kind={note.kind} title={note.title} />
                 <span className={css.text}>
                   {note.jobId ? <Go to={`/${note.jobId}`}>{note.title}</Go> : <strong>{note.title}</strong>}
                   <span className={css.message}>{note.message}</span>

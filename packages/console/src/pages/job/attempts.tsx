@@ -1,4 +1,5 @@
 import type { JobTimelineAnswer } from '@trunkline/client/contract'
+import { useEffect } from 'react'
 import { Go } from '../../parts/go.tsx'
 import { State } from '../../parts/state.tsx'
 import { Copy, Empty } from '../../parts/states.tsx'
@@ -17,6 +18,10 @@ function difference(now: Attempt, before: Attempt | undefined): string | null {
 
 /** Every attempt with its error, and how it differs from the one before. */
 export function Attempts({ attempts, chosen }: { attempts: Attempt[]; chosen: string | undefined }) {
+  // a link to an attempt shows it
+  useEffect(() => {
+    document.getElementById(`attempt-${chosen}`)?.scrollIntoView({ block: 'nearest' })
+  }, [chosen])
   if (attempts.length === 0) return <Empty title="It has not run yet">Its attempts appear here, each with its error.</Empty>
   return (
     <ol className={css.attempts}>

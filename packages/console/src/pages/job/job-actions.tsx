@@ -1,6 +1,6 @@
 import { Menu } from '@mantine/core'
 import { IconBan, IconCopyPlus, IconDots, IconPencil, IconPlayerPlay, IconRefresh, IconTrash } from '@tabler/icons-react'
-import { isTerminal, type JobAnswer, taskNeeds } from '@trunkline/client/contract'
+import { isTerminal, type JobAnswer, taskNeeds, tasksIn } from '@trunkline/client/contract'
 import { useState } from 'react'
 import { Act, ActItem, useChange } from '../../parts/act.tsx'
 import { BulkDialog } from '../../parts/bulk-dialog.tsx'
@@ -8,8 +8,9 @@ import { useGo } from '../../parts/go.tsx'
 import { client, type Me, useMe, whyNot } from '../../session.tsx'
 import css from './job.module.css'
 
-/** Why `me` may not run jobs of a task; null = they may. */
-export const whyNotRun = (me: Me, task: string): string | null => whyNot(me, { role: 'operator' }) ?? whyNot(me, taskNeeds[task] ?? {})
+/** Why `me` may not run jobs of a task; null = they may, as far as can be seen here. @param payload where it is known: steps need what their tasks need */
+export const whyNotRun = (me: Me, task: string, payload?: unknown): string | null =>
+  tasksIn(task, payload).reduce<string | null>((why, one) => why ?? whyNot(me, taskNeeds[one] ?? {}), whyNot(me, { role: 'operator' }))
 
 /** What can be done with a job, each with why not. */
 export function useJobVerbs(job: JobAnswer) {
@@ -17,7 +18,7 @@ export function useJobVerbs(job: JobAnswer) {
   const change = useChange()
   const go = useGo()
   const { id, state, task } = job
-  const may = whyNotRun(me, task)
+  const may = whyNotRun(me, task, job.payload)
   const steer = whyNot(me, { role: 'operator' })
   const retry = () => change(() => client.jobs.retry(id), { done: `Job ${id} runs again`, failed: `Job ${id} was not retried` })
   const promote = () => change(() => client.jobs.promote(id), { done: `Job ${id} is due now`, failed: `Job ${id} was not promoted` })

@@ -1,6 +1,7 @@
 import { useParams } from '@tanstack/react-router'
 import { ApiError } from '@trunkline/client'
 import { isAtLeast } from '@trunkline/client/contract'
+import { lazy, Suspense } from 'react'
 import { useKeys } from '../../frame/shortcuts.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { Go, useAddress } from '../../parts/go.tsx'
@@ -20,8 +21,10 @@ import { JobAudit } from './job-audit.tsx'
 import { useJob } from './job-data.ts'
 import { LogView } from './log-view.tsx'
 import { Outcome } from './outcome.tsx'
-import { Related } from './related.tsx'
-import { Timeline } from './timeline.tsx'
+import { StepList } from './steps.tsx'
+
+const Related = lazy(() => import('./related.tsx'))
+const Timeline = lazy(() => import('./timeline.tsx'))
 
 type Loaded = NonNullable<ReturnType<typeof useJob>['job']['data']>
 
@@ -84,9 +87,18 @@ function JobPage({ job, data }: { job: Loaded; data: ReturnType<typeof useJob> }
   const [address, setAddress] = useAddress()
   const verbs = useJobVerbs(job)
   const { why, timeline } = data
+  const steps = data.steps.data?.steps ?? []
   const attempts = timeline.data?.attempts ?? []
   const fallback =
-    job.state === 'running' ? 'logs' : job.state === 'failed' ? 'attempts' : job.state === 'completed' ? 'payload' : 'timeline'
+    job.task === 'steps_run'
+      ? 'steps'
+      : job.state === 'running'
+        ? 'logs'
+        : job.state === 'failed'
+          ? 'attempts'
+          : job.state === 'completed'
+            ? 'payload'
+            : 'timeline'
   const stepAttempt = (step: number) => {
     const now = Number(address.attempt ?? job.attempt) + step
     if (now >= 1 && now <= attempts.length) setAddress({ tab: 'attempts', attempt: String(now) })
@@ -106,6 +118,15 @@ function JobPage({ job, data }: { job: Loaded; data: ReturnType<typeof useJob> }
       label: 'Log',
       content: () => <LogView jobId={job.id} address={address} setAddress={setAddress} isRunning={job.state === 'running'} />,
     },
+    ...(steps.length > 0
+      ? [
+          {
+            name: 'steps',
+            label: `Steps ${steps.filter(({ state }) => state === 'completed').length} of ${steps.length}`,
+            content: () => <StepList steps={steps} onLog={(stage) => setAddress({ tab: 'logs', stage, line: undefined })} />,
+          },
+        ]
+      : []),
     {
       name: 'attempts',
       label: `Attempts ${attempts.length > 0 ? attempts.length : ''}`,
@@ -115,9 +136,21 @@ function JobPage({ job, data }: { job: Loaded; data: ReturnType<typeof useJob> }
     {
       name: 'timeline',
       label: 'Timeline',
-      content: () => <Sheet>{timeline.data ? <Timeline job={job} timeline={timeline.data} /> : <Loading />}</Sheet>,
+      content: () => (
+        <Sheet>
+          <Suspense fallback={<Loading />}>{timeline.data ? <Timeline job={job} timeline={timeline.data} /> : <Loading />}</Suspense>
+        </Sheet>
+      ),
     },
-    { name: 'related', label: 'Related', content: () => <Related job={job} /> },
+    {
+      name: 'related',
+      label: 'Related',
+      content: () => (
+        <Suspense fallback={<Loading />}>
+          <Related job={job} />
+        </Suspense>
+      ),
+    },
     ...(isAtLeast(me.role, 'admin')
       ? [
           {

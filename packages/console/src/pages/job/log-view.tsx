@@ -1,18 +1,8 @@
 import { Menu } from '@mantine/core'
-import {
-  IconArrowDown,
-  IconChevronDown,
-  IconChevronUp,
-  IconDownload,
-  IconLink,
-  IconMaximize,
-  IconMinimize,
-  IconTextWrap,
-} from '@tabler/icons-react'
-import { useVirtualizer } from '@tanstack/react-virtual'
+import { IconArrowDown, IconChevronDown, IconChevronUp, IconDownload, IconMaximize, IconMinimize, IconTextWrap } from '@tabler/icons-react'
+import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual'
 import type { LogLineAnswer } from '@trunkline/client/contract'
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
-import { ansiPieces } from '../../parts/ansi.ts'
+import { type KeyboardEvent, type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { copyText } from '../../parts/copy.ts'
 import type { Search } from '../../parts/go.tsx'
 import { Loading } from '../../parts/states.tsx'
@@ -22,44 +12,52 @@ import { useZone } from '../../preferences.ts'
 import { client } from '../../session.tsx'
 import css from './log.module.css'
 import { type LogFilter, useLogWindow } from './log-data.ts'
+import { LogLine, plain } from './log-line.tsx'
 
 const levels = ['debug', 'info', 'warn', 'error'] as const
 const lineHeight = 20
 
 type Clock = 'time' | 'since' | 'none'
 
-/** Text without what a terminal would obey. */
-const plain = (text: string) =>
-  ansiPieces(text)
-    .map((piece) => piece.text)
-    .join('')
-
-function Marked({ text, search }: { text: string; search: string }) {
-  if (search === '') return <>{text}</>
-  const at = text.toLowerCase().indexOf(search.toLowerCase())
-  if (at < 0) return <>{text}</>
-  return (
-    <>
-      {text.slice(0, at)}
-      <mark>{text.slice(at, at + search.length)}</mark>
-      <Marked text={text.slice(at + search.length)} search={search} />
-    </>
-  )
-}
-
-function Message({ line, search }: { line: LogLineAnswer; search: string }) {
-  const context = line.context === null || line.context === undefined ? null : JSON.stringify(line.context)
-  return (
-    <>
-      {line.stage && <span className={css.stage}>{plain(line.stage)}</span>}
-      {ansiPieces(line.message).map(({ text, classes }, i) => (
-        <span key={i} className={classes || undefined}>
-          <Marked text={text} search={search} />
-        </span>
-      ))}
-      {context && context !== '{}' && <span className={css.context}> {context}</span>}
-    </>
-  )
+/** The line on which the keyboard stands: arrows move it, and the focus is on its link. It begins at the last line that is seen. */
+function useLineCursor({
+  lines,
+  virtual,
+  scroller,
+  onMove,
+}: {
+  lines: LogLineAnswer[]
+  virtual: Virtualizer<HTMLDivElement, Element>
+  scroller: RefObject<HTMLDivElement | null>
+  onMove: (at: number) => void
+}) {
+  const [no, setNo] = useState<string | null>(null)
+  const wanted = useRef<string | null>(null)
+  // a line that was not drawn yet takes the focus when it is
+  useLayoutEffect(() => {
+    if (wanted.current === null) return
+    const button = scroller.current?.querySelector<HTMLElement>(`[data-line-no="${wanted.current}"]`)
+    if (!button) return
+    wanted.current = null
+    button.focus({ preventScroll: true })
+  })
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
+    if (step === 0 || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return
+    const now = no === null ? -1 : lines.findIndex((line) => line.no === no)
+    const box = scroller.current
+    const bottom = (box?.scrollTop ?? 0) + (box?.clientHeight ?? 0) + 1
+    const lastSeen = virtual.getVirtualItems().findLast(({ end }) => end <= bottom)?.index ?? lines.length - 1
+    const at = now < 0 ? lastSeen : Math.max(0, Math.min(lines.length - 1, now + step))
+    const line = lines[at]
+    if (!line) return
+    event.preventDefault()
+    onMove(at)
+    setNo(line.no)
+    wanted.current = line.no
+    virtual.scrollToIndex(at, { align: 'auto' })
+  }
+  return { no, onKeyDown }
 }
 
 /** The log of a job: live at its end, searched by the server, of any length. */
@@ -92,7 +90,7 @@ export function LogView({
     count: lines.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => lineHeight,
-    overscan: 30,
+    overscan: 12,
     getItemKey: (i) => lines[i]?.no ?? i,
   })
   const stages = useMemo(() => [...new Set(lines.map(({ stage }) => stage).filter((stage): stage is string => stage !== null))], [lines])
@@ -123,9 +121,12 @@ export function LogView({
     virtual.scrollToIndex(at, { align: 'center' })
   }, [line, log.isLoading, lines, virtual])
 
+  const cursor = useLineCursor({ lines, virtual, scroller, onMove: (at) => at < lines.length - 1 && follow(false) })
+
   function onScroll() {
     const box = scroller.current
-    if (!box) return
+    // while other lines are read there is nothing to scroll: whoever followed the end goes on to
+    if (!box || log.isLoading) return
     const fromEnd = box.scrollHeight - box.scrollTop - box.clientHeight
     const isAtEnd = fromEnd < lineHeight * 2 && log.hasEnd
     if (isAtEnd !== isFollowing) follow(isAtEnd)
@@ -153,7 +154,7 @@ export function LogView({
     shownLine.current = null
     if (!lines.some(({ no }) => no === hit.no)) await log.toLine(hit.no)
   }
-  const link = (no: string) => {
+  const copyLink = (no: string) => {
     follow(false)
     shownLine.current = no
     setAddress({ line: no })
@@ -162,12 +163,15 @@ export function LogView({
     url.searchParams.set('line', no)
     void copyText(url.href).then((copied) => copied && toast({ tone: 'good', title: `Link to line ${no} copied` }))
   }
+  // the same function for ever: lines are drawn anew only when something of them has changed
+  const latestCopyLink = useRef(copyLink)
+  latestCopyLink.current = copyLink
+  const link = useCallback((no: string) => latestCopyLink.current(no), [])
   const toggle = (level: string) => {
     const next = filter.levels.includes(level) ? filter.levels.filter((one) => one !== level) : [...filter.levels, level]
     setAddress({ level: next.length === 0 || next.length === levels.length ? undefined : next.join(','), line: undefined })
   }
   const timeOf = (at: string) => {
-    if (clock === 'none') return ''
     if (clock === 'time') return `${localTimeText(at, zone).slice(11)}.${at.slice(20, 23)}`
     return `+${((new Date(at).getTime() - began) / 1000).toFixed(3)}`
   }
@@ -269,9 +273,10 @@ export function LogView({
         className={css.scroll}
         ref={scroller}
         onScroll={onScroll}
+        onKeyDown={cursor.onKeyDown}
         role="log"
         aria-live="off"
-        aria-label={`Log of job ${jobId}`}
+        aria-label={`Log of job ${jobId}; the arrow keys go line by line, Enter copies a link to one`}
         tabIndex={0}
       >
         {log.error ? (
@@ -292,24 +297,16 @@ export function LogView({
               const one = lines[index]
               if (!one) return null
               return (
-                <div
+                <LogLine
                   key={key}
-                  ref={isWrapped ? virtual.measureElement : undefined}
-                  data-index={index}
-                  className={css.line}
-                  data-level={one.level}
-                  data-marked={one.no === line || undefined}
-                  style={{ transform: `translateY(${start}px)` }}
-                >
-                  <button type="button" className={css.no} onClick={() => link(one.no)} aria-label={`Link to line ${one.no}`}>
-                    <IconLink size={12} aria-hidden />
-                  </button>
-                  {clock !== 'none' && <span className={css.time}>{timeOf(one.at)}</span>}
-                  <span className={css.name}>{one.level}</span>
-                  <span className={css.message}>
-                    <Message line={one} search={filter.search} />
-                  </span>
-                </div>
+                  {...{ line: one, index, start }}
+                  time={clock === 'none' ? null : timeOf(one.at)}
+                  search={filter.search}
+                  isMarked={one.no === line}
+                  isCursor={one.no === cursor.no}
+                  measure={isWrapped ? virtual.measureElement : undefined}
+                  onLink={link}
+                />
               )
             })}
           </div>

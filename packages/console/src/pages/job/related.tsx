@@ -53,7 +53,7 @@ function Pace({ job }: { job: JobAnswer }) {
 }
 
 /** What this job has to do with others. */
-export function Related({ job }: { job: JobAnswer }) {
+export default function Related({ job }: { job: JobAnswer }) {
   const byId = async (ids: string[]) => (ids.length === 0 ? [] : (await client.jobs.search({ q: `id:${ids.join(',')}`, limit: 100 })).data)
   return (
     <div className={css.stack}>

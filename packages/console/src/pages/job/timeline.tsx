@@ -61,7 +61,7 @@ const events: Record<string, string> = {
 }
 
 /** The life of a job, drawn and as a list. */
-export function Timeline({ job, timeline }: { job: JobAnswer; timeline: JobTimelineAnswer }) {
+export default function Timeline({ job, timeline }: { job: JobAnswer; timeline: JobTimelineAnswer }) {
   const now = useNow()
   const stretches = stretchesOf(job, timeline, now)
   return (

@@ -70,7 +70,9 @@ export default function Aside({ id, isNarrow, onClose }: { id: string; isNarrow:
   if (isNarrow)
     return (
       <Drawer opened onClose={onClose} position="bottom" size="75%" title={`Job ${id}`}>
-        <Content id={id} onClose={onClose} isNarrow />
+        <div className={css.over}>
+          <Content id={id} onClose={onClose} isNarrow />
+        </div>
       </Drawer>
     )
   return (

@@ -84,13 +84,13 @@ export function useJobList(asked: Asked, { isStill }: { isStill: () => boolean }
       }, 1000),
     [q, order, isStill, show],
   )
-  const recount = useMemo(
-    () => throttled(() => void queries.invalidateQueries({ queryKey: ['counts', asked.q] }), 2000),
-    [queries, asked.q],
-  )
+  const recount = useMemo(() => throttled(() => void queries.invalidateQueries({ queryKey: ['counts'] }), 2000), [queries])
+  // what jobs have in common takes a long page to know
+  const regroup = useMemo(() => throttled(() => void queries.invalidateQueries({ queryKey: ['facets'] }), 10_000), [queries])
   useLive(
     'List',
     { filter: {} },
+    [key, ['counts'], ['facets']],
     (events) => {
       const byId = new Map<string, JobEvent>()
       for (const { name, event } of events) if ((jobEventNames as readonly string[]).includes(name)) byId.set(event.jobId, event)
@@ -111,11 +111,13 @@ export function useJobList(asked: Asked, { isStill }: { isStill: () => boolean }
             },
         )
       recount()
+      regroup()
       if (byId.size === 0 || [...byId.keys()].some((id) => !known.current.has(id))) look()
     },
     () => {
       void queries.invalidateQueries({ queryKey: key })
       recount()
+      regroup()
     },
   )
   return {
@@ -137,7 +139,8 @@ export function useCounts(q: string): Partial<Record<JobState, { total: number; 
       queryKey: ['counts', q, state],
       queryFn: async () => {
         const { total, totalIsEstimate } = await client.jobs.search({ q: wholeQuery({ q, state, sort: '' }), limit: 1 })
-        return { total: total ?? 0, isEstimate: totalIsEstimate }
+        // not known: counting would have taken too long
+        return total === null ? null : { total, isEstimate: totalIsEstimate }
       },
       refetchInterval: false as const,
     })),

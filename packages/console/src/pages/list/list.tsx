@@ -1,6 +1,6 @@
-import { Button, Menu, Select } from '@mantine/core'
+import { Button, Drawer, Select } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
-import { IconArrowUp, IconBookmark, IconChevronDown } from '@tabler/icons-react'
+import { IconArrowUp, IconFilter } from '@tabler/icons-react'
 import type { JobAnswer } from '@trunkline/client/contract'
 import { jobStates } from '@trunkline/client/contract'
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react'
@@ -11,25 +11,16 @@ import { Page } from '../../parts/page.tsx'
 import { QueryBox } from '../../parts/query-box.tsx'
 import { Empty, Loading, Problem } from '../../parts/states.tsx'
 import { countText, numberText } from '../../parts/words.ts'
-import { usePreferences } from '../../preferences.ts'
-import { useMe } from '../../session.tsx'
+import { prefer, usePreferences } from '../../preferences.ts'
 import { ChoiceBar } from './choice-bar.tsx'
 import css from './list.module.css'
 import { type Asked, sorts, useCounts, useJobList, wholeQuery } from './list-data.ts'
 import { NoMatch } from './no-match.tsx'
 import { Rows } from './rows.tsx'
+import { ViewsMenu } from './views-menu.tsx'
 
+const Facets = lazy(() => import('./facets.tsx'))
 const Aside = lazy(() => import('./aside.tsx'))
-
-/** Queries that everybody needs some time. */
-const views = (subject: string) => [
-  { label: 'Failed in the last day', q: 'state:failed age:<24h' },
-  { label: 'Running now', q: 'state:running' },
-  { label: 'Waiting for more than an hour', q: 'state:due age:>1h' },
-  { label: 'Waiting for a retry', q: 'state:retrying' },
-  { label: 'Ran for more than ten minutes today', q: 'duration:>10m age:<24h' },
-  { label: 'Made by me', q: `by:${subject} age:<7d` },
-]
 
 function Tabs({ asked, onState, total }: { asked: Asked; onState: (state: string) => void; total: string }) {
   const counts = useCounts(asked.q)
@@ -53,32 +44,6 @@ function Tabs({ asked, onState, total }: { asked: Asked; onState: (state: string
         )
       })}
     </div>
-  )
-}
-
-function Views({ onView }: { onView: (q: string) => void }) {
-  const { subject } = useMe()
-  return (
-    <Menu position="bottom-end" width={280}>
-      <Menu.Target>
-        <Button
-          variant="default"
-          size="sm"
-          leftSection={<IconBookmark size={16} aria-hidden />}
-          rightSection={<IconChevronDown size={14} aria-hidden />}
-        >
-          Views
-        </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {views(subject).map(({ label, q }) => (
-          <Menu.Item key={label} onClick={() => onView(q)}>
-            {label}
-            <span className={css.viewQuery}>{q}</span>
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
   )
 }
 
@@ -108,8 +73,10 @@ function useChoice(jobs: JobAnswer[]) {
 export default function JobList() {
   const [address, setAddress] = useAddress()
   const go = useGo()
-  const { density } = usePreferences()
+  const { density, facets } = usePreferences()
   const isNarrow = useMediaQuery('(max-width: 767px)', false) ?? false
+  const isWide = useMediaQuery('(min-width: 1280px)', true) ?? true
+  const [isDrawerOpen, openDrawer] = useState(false)
   const asked: Asked = { q: address.q ?? '', state: address.state ?? '', sort: address.sort ?? '-created' }
   const scroller = useRef<HTMLDivElement>(null)
   const hasChoice = useRef(false)
@@ -146,6 +113,11 @@ export default function JobList() {
     if (address.side) setAddress({ side: job.id })
     requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-job="${job.id}"]`)?.focus({ preventScroll: true }))
   }
+  const show = ({ q = '', state = '', sort = '' }: Partial<Asked>) => {
+    openDrawer(false)
+    ask({ q, state, sort: sort === '-created' ? '' : sort })
+  }
+  const rail = <Facets asked={asked} onQuery={(q) => ask({ q })} onView={show} />
   const current = jobs[active]
   const onOne = (next: BulkVerb) => {
     if (chosenCount === 0 && current) choose(current, false)
@@ -159,7 +131,7 @@ export default function JobList() {
     x: () => current && choose(current, false),
     '*': all,
     'Shift+*': all,
-    o: () => current && setAddress({ side: current.id }, { push: true }),
+    o: () => current && setAddress({ side: current.id }),
     Enter: () => current && go(`/${current.id}`),
     r: () => onOne('retry'),
     c: () => onOne('cancel'),
@@ -181,10 +153,29 @@ export default function JobList() {
           value={asked.sort}
           onChange={(sort) => ask({ sort: sort === '-created' ? '' : (sort ?? '') })}
         />
-        <Views onView={(q) => setAddress({ q, state: undefined, side: undefined }, { push: true })} />
+        <Button
+          variant="default"
+          size="sm"
+          leftSection={<IconFilter size={16} aria-hidden />}
+          aria-expanded={isWide ? facets : isDrawerOpen}
+          onClick={() => (isWide ? prefer({ facets: !facets }) : openDrawer(true))}
+        >
+          Narrow down
+        </Button>
+        <ViewsMenu asked={asked} onView={show} />
       </div>
       <Tabs asked={asked} total={total} onState={(state) => ask({ state })} />
-      <div className={css.split}>
+      {!isWide && isDrawerOpen && (
+        <Drawer opened onClose={() => openDrawer(false)} title="Narrow down" size={320}>
+          <Suspense fallback={null}>{rail}</Suspense>
+        </Drawer>
+      )}
+      <div className={css.split} data-beside={(address.side && !isNarrow) || undefined}>
+        {isWide && facets && (
+          <aside className={css.rail} aria-label="Narrow down">
+            <Suspense fallback={null}>{rail}</Suspense>
+          </aside>
+        )}
         <div className={css.sheet}>
           {list.fresh > 0 && (
             <button
@@ -240,7 +231,7 @@ export default function JobList() {
                   chosen={ids}
                   onActive={setActive}
                   onChoose={choose}
-                  onAside={(job) => setAddress({ side: job.id }, { push: address.side === undefined })}
+                  onAside={(job) => setAddress({ side: job.id })}
                 />
               )}
             </div>

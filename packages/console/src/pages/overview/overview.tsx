@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core'
 import { IconCheck, IconCircleDashed } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
+import { useCallback, useEffect, useState } from 'react'
 import { useOpenFailures, useQueues, useSchedules, useTasks, useWorkers } from '../../live/data.ts'
 import { readAgain, useLive } from '../../live/live.ts'
 import { Go, useGo } from '../../parts/go.tsx'
@@ -96,7 +97,7 @@ function RunningNow() {
       ) : (
         <ul className={css.lines}>
           {data.data.map((job) => (
-            <li key={job.id} className={css.line}>
+            <li key={job.id} className={css.line} data-line>
               <span className={css.lineMain}>
                 <Go to={`/${job.id}`} search={{ tab: 'logs' }}>
                   {job.task}
@@ -137,7 +138,7 @@ function NextUp() {
       ) : (
         <ul className={css.lines}>
           {next.map((schedule) => (
-            <li key={schedule.id} className={css.line}>
+            <li key={schedule.id} className={css.line} data-line>
               <span className={css.lineMain}>
                 <Go to={`/schedules/${schedule.id}`}>{schedule.name}</Go> <span className={css.soft}>{schedule.words}</span>
               </span>
@@ -163,7 +164,7 @@ function Latest() {
       ) : (
         <ul className={css.lines}>
           {data.data.map((job) => (
-            <li key={job.id} className={css.line}>
+            <li key={job.id} className={css.line} data-line>
               <span className={css.lineState}>
                 <State state={job.state} reason={job.reason} quiet />
               </span>
@@ -224,14 +225,24 @@ function FirstSteps() {
   )
 }
 
+/** So long the page waits for its verdict before it shows the rest. */
+const mostHeldBackMs = 1000
+
 /** What is wrong and how to mend it, what runs, what comes. */
 export default function Overview() {
   const stats = useQueues()
+  const [isTold, tell] = useState(false)
+  const setTold = useCallback(() => tell(true), [])
+  useEffect(() => {
+    const timer = setTimeout(setTold, mostHeldBackMs)
+    return () => clearTimeout(timer)
+  }, [setTold])
   const isNew =
     stats.data?.data.every((q) => q.due + q.scheduled + q.blocked + q.running + q.completed + q.failed + q.cancelled === 0) ?? false
   useLive(
     'List',
     { filter: {} },
+    [['jobs'], ['failures']],
     (events) => {
       readAgain('jobs')
       if (events.some(({ name }) => name === 'jobFailed' || name === 'jobUpdate' || name === 'queueStats')) readAgain('failures')
@@ -241,25 +252,27 @@ export default function Overview() {
   const served = stats.data ? countText(stats.data.data.length, 'queue') : ''
   return (
     <Page title="Overview">
-      <Verdict />
-      {isNew && <FirstSteps />}
-      <Counters />
-      <div className={css.columns}>
-        <RunningNow />
-        <NextUp />
+      <Verdict onTold={setTold} />
+      <div className={css.rest} data-waiting={!isTold || undefined}>
+        {isNew && <FirstSteps />}
+        <Counters />
+        <div className={css.columns}>
+          <RunningNow />
+          <NextUp />
+        </div>
+        <Sheet title="Queues" flush aside={<Go to="/queues">{served}</Go>}>
+          {stats.error ? (
+            <Problem error={stats.error} retry={() => void stats.refetch()} />
+          ) : !stats.data ? (
+            <Loading rows={3} />
+          ) : stats.data.data.length === 0 ? (
+            <Empty title="No queue yet">A queue appears with its first job or its first worker.</Empty>
+          ) : (
+            <QueueTable queues={stats.data.data} most={8} />
+          )}
+        </Sheet>
+        <Latest />
       </div>
-      <Sheet title="Queues" flush aside={<Go to="/queues">{served}</Go>}>
-        {stats.error ? (
-          <Problem error={stats.error} retry={() => void stats.refetch()} />
-        ) : !stats.data ? (
-          <Loading rows={3} />
-        ) : stats.data.data.length === 0 ? (
-          <Empty title="No queue yet">A queue appears with its first job or its first worker.</Empty>
-        ) : (
-          <QueueTable queues={stats.data.data} most={8} />
-        )}
-      </Sheet>
-      <Latest />
     </Page>
   )
 }

@@ -1,23 +1,21 @@
 import { IconAlertTriangle, IconCircleCheck, IconPlayerPlay, IconRefresh } from '@tabler/icons-react'
 import type { QueueAnswer, ScheduleAnswer, WorkerAnswer } from '@trunkline/client/contract'
-import { lazy, type ReactNode, Suspense, useState } from 'react'
+import { lazy, Suspense, useLayoutEffect, useRef, useState } from 'react'
+import { useKeys } from '../../frame/shortcuts.ts'
 import { type OpenFailure, useOpenFailures, useQueues, useSchedules, useWorkers } from '../../live/data.ts'
 import { Act, useChange } from '../../parts/act.tsx'
 import { Go, useGo } from '../../parts/go.tsx'
 import { Problem } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { countText, durationText, numberText } from '../../parts/words.ts'
+import { usePreferences } from '../../preferences.ts'
 import { client, useMe, whyNot } from '../../session.tsx'
+import { crossedText } from '../queues/health.ts'
 import css from './overview.module.css'
+import { usePgAgentTroubles } from './pgagent-troubles.tsx'
+import type { Trouble } from './trouble.ts'
 
 const BulkDialog = lazy(() => import('../../parts/bulk-dialog.tsx').then(({ BulkDialog: one }) => ({ default: one })))
-
-/** Something that is wrong, and what mends it. */
-interface Trouble {
-  key: string
-  text: ReactNode
-  fix: ReactNode
-}
 
 const day = 86_400_000
 /** A slot that fires later than this is late. */
@@ -72,7 +70,27 @@ function Resume({ queue }: { queue: string }) {
 function queueTroubles(queues: QueueAnswer[]): Trouble[] {
   const unserved = queues.filter(({ due, workers, paused }) => due > 0 && workers === 0 && paused === null)
   const paused = queues.filter(({ due, paused }) => due > 0 && paused !== null)
+  const told = new Set([...unserved, ...paused].map(({ queue }) => queue))
+  const unwell = queues.filter(({ queue, health }) => health !== null && health.level !== 'healthy' && !told.has(queue))
   return [
+    ...unwell.map(({ queue, health }) => ({
+      key: `unwell ${queue}`,
+      text: (
+        <>
+          <Go to={`/queues/${queue}`}>{queue}</Go> is {health?.level}: {health && crossedText(health)}{' '}
+          <span className={css.when}>
+            <Time at={health?.since ?? null} />
+          </span>
+        </>
+      ),
+      fix: health?.crossed.every(({ measure }) => measure === 'failurePercent') ? (
+        <Go to="/list" search={{ q: `queue:${queue} state:failed age:<1h` }}>
+          Look at its failures
+        </Go>
+      ) : (
+        <StartWorker />
+      ),
+    })),
     ...unserved.map(({ queue, due }) => ({
       key: `unserved ${queue}`,
       text: (
@@ -179,21 +197,47 @@ function workerTroubles(workers: WorkerAnswer[]): Trouble[] {
   ]
 }
 
-/** The first thing to see: all is well, or what is wrong, each with the button that mends it. */
-export function Verdict() {
+/** So many problems have a key of their own. */
+const keyed = 9
+
+/** The keys 1 to 9 press the buttons of the first problems; what they show is what they do. */
+function useFixKeys() {
+  const list = useRef<HTMLUListElement>(null)
+  const press = (at: number) => {
+    const button = list.current?.children[at]?.querySelector<HTMLElement>('[data-fix] button, [data-fix] a')
+    // the dialog that it may open gives the focus back to it
+    button?.focus()
+    button?.click()
+  }
+  useKeys(Object.fromEntries(Array.from({ length: keyed }, (_, at) => [String(at + 1), () => press(at)])))
+  return list
+}
+
+/**
+ * The first thing to see: all is well, or what is wrong, each with the button that mends it.
+ * @param onTold everything has been looked at: how high it is will hardly change any more
+ */
+export function Verdict({ onTold }: { onTold: () => void }) {
   const failures = useOpenFailures()
   const queues = useQueues()
   const workers = useWorkers()
   const schedules = useSchedules()
+  const pgagent = usePgAgentTroubles()
   const [many, setMany] = useState<OpenFailure | null>(null)
+  const list = useFixKeys()
+  const { shortcuts } = usePreferences()
   const error = failures.error ?? queues.error ?? workers.error ?? schedules.error
-  const isLoading = !error && (failures.isPending || queues.isPending || workers.isPending || schedules.isPending)
+  const isLoading = !error && (failures.isPending || queues.isPending || workers.isPending || schedules.isPending || pgagent.isPending)
   const troubles = [
     ...(failures.data?.groups ?? []).map((group) => failureTrouble(group, setMany)),
     ...queueTroubles(queues.data?.data ?? []),
     ...scheduleTroubles(schedules.data?.data ?? []),
     ...workerTroubles(workers.data?.data ?? []),
+    ...pgagent.troubles,
   ]
+  useLayoutEffect(() => {
+    if (!isLoading) onTold()
+  }, [isLoading, onTold])
   const look = isLoading ? 'loading' : troubles.length > 0 ? 'bad' : 'good'
   return (
     <section className={css.verdict} data-look={look} aria-label="Verdict" aria-live="polite" aria-busy={isLoading}>
@@ -210,11 +254,12 @@ export function Verdict() {
           <h2 className={css.sentence}>
             <IconAlertTriangle size={20} aria-hidden /> {countText(troubles.length, 'problem')}
           </h2>
-          <ul className={css.troubles}>
-            {troubles.map(({ key, text, fix }) => (
+          <ul className={css.troubles} ref={list}>
+            {troubles.map(({ key, text, fix }, at) => (
               <li key={key}>
                 <span className={css.trouble}>{text}</span>
-                {fix}
+                {shortcuts && at < keyed && <kbd className={css.fixKey}>{at + 1}</kbd>}
+                <span data-fix>{fix}</span>
               </li>
             ))}
           </ul>

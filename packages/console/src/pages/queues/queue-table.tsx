@@ -8,12 +8,16 @@ import { Table } from '../../parts/table.tsx'
 import { Time } from '../../parts/time.tsx'
 import { numberText } from '../../parts/words.ts'
 import { client, useMe, whyNot } from '../../session.tsx'
+import { crossedText } from './health.ts'
+import { LevelOf } from './level.tsx'
 
 const PauseDialog = lazy(() => import('./pause-dialog.tsx').then(({ PauseDialog: one }) => ({ default: one })))
 
 /** What somebody should look at first: waiting without a worker, paused, then what waits. */
-function attention({ due, workers, paused, running }: QueueAnswer): number {
+function attention({ due, workers, paused, running, health }: QueueAnswer): number {
+  if (health?.level === 'critical') return 1e15 + due
   if (due > 0 && workers === 0 && !paused) return 1e12 + due
+  if (health?.level === 'warning') return 1e11 + due
   if (paused) return 1e9 + due
   return due * 1000 + running
 }
@@ -29,38 +33,57 @@ function PauseButton({ queue, onPause }: { queue: QueueAnswer; onPause: () => vo
   return <ActIcon label={`Resume ${queue.queue}`} icon={<IconPlayerPlay size={17} aria-hidden />} why={why} onAct={resume} />
 }
 
-function Standing({ queue: { paused, workers, due } }: { queue: QueueAnswer }) {
+function Standing({ queue: { paused, workers, due, health } }: { queue: QueueAnswer }) {
+  const unwell = health && health.level !== 'healthy' && (
+    <div>
+      <LevelOf level={health.level} /> <span className={table.soft}>{crossedText(health)}</span>
+    </div>
+  )
   if (paused)
     return (
-      <span className={table.warn}>
-        paused
-        {paused.until && (
-          <>
-            , goes on <Time at={paused.until} />
-          </>
-        )}
-        {paused.reason && <span className={table.soft}> · {paused.reason}</span>}
-      </span>
+      <>
+        {unwell}
+        <span className={table.warn}>
+          paused
+          {paused.until && (
+            <>
+              , goes on <Time at={paused.until} />
+            </>
+          )}
+          {paused.reason && <span className={table.soft}> · {paused.reason}</span>}
+        </span>
+      </>
     )
-  if (workers === 0) return <span className={due > 0 ? table.bad : table.soft}>no worker</span>
-  return <span>{workers === 1 ? '1 worker' : `${numberText(workers)} workers`}</span>
+  return (
+    <>
+      {unwell}
+      {workers === 0 ? (
+        <span className={due > 0 ? table.bad : table.soft}>no worker</span>
+      ) : (
+        <span>{workers === 1 ? '1 worker' : `${numberText(workers)} workers`}</span>
+      )}
+    </>
+  )
 }
 
 /** Queues, what needs attention first. */
 export function QueueTable({ queues, most = Infinity }: { queues: QueueAnswer[]; most?: number }) {
   const [pausing, pause] = useState<string | null>(null)
   const shown = [...queues].sort((a, b) => attention(b) - attention(a) || a.queue.localeCompare(b.queue)).slice(0, most)
-  const number = (value: number, q: string, bad = false) =>
-    value === 0 ? (
-      <span className={table.faint}>0</span>
-    ) : (
-      <Go to="/list" search={{ q }} className={bad ? table.badLink : table.plainLink}>
-        {numberText(value)}
-      </Go>
-    )
+  const number = (label: string, value: number, q: string, bad = false) => (
+    <td className={table.number} data-label={label} data-none={value === 0 || undefined}>
+      {value === 0 ? (
+        <span className={table.faint}>0</span>
+      ) : (
+        <Go to="/list" search={{ q }} className={bad ? table.badLink : table.plainLink}>
+          {numberText(value)}
+        </Go>
+      )}
+    </td>
+  )
   return (
     <>
-      <Table label="Queues">
+      <Table label="Queues" folds>
         <thead>
           <tr>
             <th scope="col">Queue</th>
@@ -94,15 +117,15 @@ export function QueueTable({ queues, most = Infinity }: { queues: QueueAnswer[];
               <th scope="row">
                 <Go to={`/queues/${encodeURIComponent(queue.queue)}`}>{queue.queue}</Go>
               </th>
-              <td>
+              <td className={table.wrap}>
                 <Standing queue={queue} />
               </td>
-              <td className={table.number}>{number(queue.due, `queue:${queue.queue} state:due`)}</td>
-              <td className={table.number}>{number(queue.running, `queue:${queue.queue} state:running`)}</td>
-              <td className={table.number}>{number(queue.scheduled, `queue:${queue.queue} state:scheduled,retrying`)}</td>
-              <td className={table.number}>{number(queue.blocked, `queue:${queue.queue} state:blocked`)}</td>
-              <td className={table.number}>{number(queue.completed, `queue:${queue.queue} state:completed`)}</td>
-              <td className={table.number}>{number(queue.failed, `queue:${queue.queue} state:failed`, true)}</td>
+              {number('Waiting', queue.due, `queue:${queue.queue} state:due`)}
+              {number('Running', queue.running, `queue:${queue.queue} state:running`)}
+              {number('Scheduled', queue.scheduled, `queue:${queue.queue} state:scheduled,retrying`)}
+              {number('Blocked', queue.blocked, `queue:${queue.queue} state:blocked`)}
+              {number('Completed', queue.completed, `queue:${queue.queue} state:completed`)}
+              {number('Failed', queue.failed, `queue:${queue.queue} state:failed`, true)}
               <td className={table.actions}>
                 <PauseButton queue={queue} onPause={() => pause(queue.queue)} />
               </td>

@@ -15,6 +15,7 @@ import { countText, numberText } from '../../parts/words.ts'
 import { client, useMe, whyNot } from '../../session.tsx'
 import job from '../job/job.module.css'
 import { JobRow } from '../job/job-row.tsx'
+import { Bounds } from './bounds.tsx'
 import { PauseDialog } from './pause-dialog.tsx'
 
 function Jobs({ title, q, none }: { title: string; q: string; none: string }) {
@@ -25,7 +26,7 @@ function Jobs({ title, q, none }: { title: string; q: string; none: string }) {
       flush
       aside={
         <Go to="/list" search={{ q }}>
-          {data?.total === undefined ? 'all' : `all ${numberText(data.total)}`}
+          {data?.total ? `all ${numberText(data.total)}` : 'in the list'}
         </Go>
       }
     >
@@ -34,7 +35,7 @@ function Jobs({ title, q, none }: { title: string; q: string; none: string }) {
       ) : !data ? (
         <Loading rows={3} />
       ) : data.data.length === 0 ? (
-        <Empty title={none} />
+        <p className={job.none}>{none}</p>
       ) : (
         <ul className={job.related}>
           {data.data.map((one) => (
@@ -56,7 +57,7 @@ export default function Queue() {
   const workers = useWorkers()
   const schedules = useSchedules()
   const queue = data?.data.find((one) => one.queue === name)
-  useLive('Queue', queue ? { queue: name } : null, () => readAgain('jobs', 'of queue'))
+  useLive('Queue', queue ? { queue: name } : null, [['jobs', 'of queue']], () => readAgain('jobs', 'of queue'))
   const why = whyNot(me, { role: 'operator' })
   const resume = () => change(() => client.queues.resume(name), { done: `${name} goes on`, failed: `${name} was not resumed` })
   useKeys({ p: () => !why && queue && (queue.paused ? void resume() : pause(true)) })
@@ -109,6 +110,7 @@ export default function Queue() {
           of={[
             ['Waiting', numberText(queue.due)],
             ['Running', numberText(queue.running)],
+            ['Held by a key', queue.held > 0 && numberText(queue.held)],
             ['Scheduled', numberText(queue.scheduled)],
             ['Blocked', numberText(queue.blocked)],
             ['Completed', numberText(queue.completed)],
@@ -136,6 +138,7 @@ export default function Queue() {
           ]}
         />
       </Sheet>
+      <Bounds queue={queue} />
       <Jobs title="Running" q={`queue:${name} state:running`} none="Nothing runs" />
       <Jobs title="Waiting" q={`queue:${name} state:due`} none="Nothing waits" />
       <Jobs title="Failed" q={`queue:${name} state:failed age:<7d`} none="Nothing has failed in 7 days" />

@@ -1,10 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import type { JobAnswer, TemplateAnswer } from '@trunkline/client/contract'
+import { readJson } from '../../parts/exact.ts'
 import { isObject, type Schema } from '../../parts/schema.ts'
 import { client } from '../../session.tsx'
-
-/** What stands in place of a secret. */
-const hidden = '•••'
 
 /** Options of a new job, as the form has them: texts. */
 export interface RunOptions {
@@ -32,37 +30,12 @@ export function optionsBody({ queue, priority, runAt, maxAttempts, timeoutMin, u
   }
 }
 
-/** Where a value still has the mark that stands for a secret. */
-export function hiddenPaths(value: unknown, path = ''): string[] {
-  if (value === hidden) return [path]
-  if (Array.isArray(value)) return value.flatMap((item, i) => hiddenPaths(item, path === '' ? String(i) : `${path}.${i}`))
-  if (!isObject(value)) return []
-  return Object.entries(value).flatMap(([key, item]) => hiddenPaths(item, path === '' ? key : `${path}.${key}`))
-}
-
-/** A change between two values: where, what it was, what it is. */
-export interface Changed {
-  path: string
-  before: unknown
-  after: unknown
-}
-
-/** What differs between two values, leaf by leaf. */
-export function changesOf(before: unknown, after: unknown, path = ''): Changed[] {
-  if (JSON.stringify(before) === JSON.stringify(after)) return []
-  if (isObject(before) && isObject(after)) {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])]
-    return keys.flatMap((key) => changesOf(before[key], after[key], path === '' ? key : `${path}.${key}`))
-  }
-  return [{ path, before, after }]
-}
-
 /** The job that is repeated, the template that is used. */
 export function useSources(from: string | undefined, templateId: string | undefined) {
   const job = useQuery<JobAnswer>({
     queryKey: ['job', from ?? '', 'source'],
     enabled: from !== undefined,
-    queryFn: () => client.jobs.get(from as string, { includeData: true }),
+    queryFn: () => client.jobs.get(from as string, { includeData: true, parse: readJson }),
     staleTime: Infinity,
   })
   const template = useQuery<TemplateAnswer>({

@@ -1,4 +1,4 @@
-import { Button, Menu, NumberInput, Select, TagsInput, Textarea, TextInput } from '@mantine/core'
+import { Button, Menu, NumberInput, Select, TagsInput, TextInput } from '@mantine/core'
 import { IconHistory, IconPlayerPlay } from '@tabler/icons-react'
 import { ApiError } from '@trunkline/client'
 import type { TaskAnswer } from '@trunkline/client/contract'
@@ -6,29 +6,24 @@ import { type FormEvent, useEffect, useMemo, useRef, useState } from 'react'
 import { useTasks } from '../../live/data.ts'
 import { reportExpired } from '../../live/expired.ts'
 import { readAgain } from '../../live/live.ts'
-import { off } from '../../parts/act.tsx'
+import { off, useChange } from '../../parts/act.tsx'
 import { Choice } from '../../parts/choice.tsx'
+import { CodeEditor } from '../../parts/code-editor.tsx'
+import { readJson, roundedPaths, writeJson } from '../../parts/exact.ts'
 import { Go, useAddress, useGo } from '../../parts/go.tsx'
 import { Page, Sheet } from '../../parts/page.tsx'
-import { type Misfit, misfits, startOf } from '../../parts/schema.ts'
+import { type Misfit, misfits, narrowed, startOf } from '../../parts/schema.ts'
 import { SchemaForm } from '../../parts/schema-form.tsx'
 import { Copy, Empty, Loading, Problem } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { toast } from '../../parts/toasts.tsx'
+import { useUnsaved } from '../../parts/unsaved.tsx'
+import { browserZone } from '../../preferences.ts'
 import { client, useMe } from '../../session.tsx'
 import { whyNotRun } from '../job/job-actions.tsx'
+import { type Changed, changesOf, hiddenPaths } from './changes.ts'
 import css from './run.module.css'
-import {
-  type Changed,
-  changesOf,
-  hiddenPaths,
-  noOptions,
-  optionsBody,
-  type RunOptions,
-  schemaOf,
-  useRecentPayloads,
-  useSources,
-} from './run-data.ts'
+import { noOptions, optionsBody, type RunOptions, schemaOf, useRecentPayloads, useSources } from './run-data.ts'
 import { SaveTemplate } from './save-template.tsx'
 import { WillHappen } from './will-happen.tsx'
 
@@ -54,7 +49,7 @@ function OptionFields({ options, onChange, isRerun }: { options: RunOptions; onC
         />
         <TextInput
           label="Run at"
-          description={`In ${Intl.DateTimeFormat().resolvedOptions().timeZone}; empty = now`}
+          description={`In ${browserZone()}; empty = now`}
           type="datetime-local"
           value={options.runAt}
           onChange={(e) => set({ runAt: e.currentTarget.value })}
@@ -98,7 +93,7 @@ function Differences({ of }: { of: Changed[] }) {
         <div key={path}>
           <dt>{path || 'payload'}</dt>
           <dd>
-            <del>{JSON.stringify(before) ?? 'nothing'}</del> → <ins>{JSON.stringify(after) ?? 'nothing'}</ins>
+            <del>{writeJson(before) ?? 'nothing'}</del> → <ins>{writeJson(after) ?? 'nothing'}</ins>
           </dd>
         </div>
       ))}
@@ -107,14 +102,14 @@ function Differences({ of }: { of: Changed[] }) {
 }
 
 function Recipes({ task, payload, options }: { task: string; payload: unknown; options: object }) {
-  const json = JSON.stringify(payload)
+  const json = writeJson(payload) ?? 'null'
   const recipes: [string, string][] = [
     ['Command line', `trunkline enqueue ${task} '${json.replaceAll("'", "'\\''")}'`],
     ['TypeScript', `await trunkline.enqueue('${task}', ${json})`],
     ['SQL', `select trunkline.enqueue('${task}', '${json.replaceAll("'", "''")}'::jsonb)`],
     [
       'cURL',
-      `curl ${client.baseUrl}/api/v1/jobs -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '${JSON.stringify({ task, payload, ...options }).replaceAll("'", "'\\''")}'`,
+      `curl ${client.baseUrl}/api/v1/jobs -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '${(writeJson({ task, payload, ...options }) ?? '').replaceAll("'", "'\\''")}'`,
     ],
   ]
   return (
@@ -130,6 +125,15 @@ function Recipes({ task, payload, options }: { task: string; payload: unknown; o
 
 function Recent({ task, onChoose }: { task: string; onChoose: (payload: unknown) => void }) {
   const { data } = useRecentPayloads(task)
+  const change = useChange()
+  // lists round numbers of many digits
+  const choose = async (id: string) => {
+    const job = await change(() => client.jobs.get(id, { includeData: true, parse: readJson }), {
+      failed: `Job ${id} could not be read`,
+      changes: [],
+    })
+    if (job) onChoose(job.payload)
+  }
   if (!data || data.length === 0) return null
   return (
     <Menu position="bottom-start" width={420}>
@@ -140,7 +144,7 @@ function Recent({ task, onChoose }: { task: string; onChoose: (payload: unknown)
       </Menu.Target>
       <Menu.Dropdown>
         {data.map((job) => (
-          <Menu.Item key={job.id} onClick={() => onChoose(job.payload)}>
+          <Menu.Item key={job.id} onClick={() => void choose(job.id)}>
             <span className={css.recent}>{JSON.stringify(job.payload)}</span>
             <span className={css.soft}>
               #{job.id} · <Time at={job.createdAt} />
@@ -152,12 +156,13 @@ function Recent({ task, onChoose }: { task: string; onChoose: (payload: unknown)
   )
 }
 
-function useDraft(task: TaskAnswer | null, start: unknown) {
-  const schema = useMemo(() => schemaOf(task?.inputSchema), [task])
-  const [draft, setDraft] = useState({ text: JSON.stringify(start ?? startOf(schema), null, 2) })
+/** @param narrower the schema of the template, which jobs have to fit as well */
+function useDraft(task: TaskAnswer | null, start: unknown, narrower: unknown) {
+  const schema = useMemo(() => narrowed(schemaOf(task?.inputSchema), schemaOf(narrower)), [task, narrower])
+  const [draft, setDraft] = useState({ text: writeJson(start ?? startOf(schema), 2) ?? '' })
   const parsed = useMemo((): { value: unknown; problem: string | null } => {
     try {
-      return { value: JSON.parse(draft.text), problem: null }
+      return { value: readJson(draft.text), problem: null }
     } catch (error) {
       return { value: null, problem: (error as Error).message }
     }
@@ -167,9 +172,19 @@ function useDraft(task: TaskAnswer | null, start: unknown) {
     ...draft,
     ...parsed,
     setText: (text: string) => setDraft({ text }),
-    setValue: (value: unknown) => setDraft({ text: JSON.stringify(value, null, 2) }),
+    setValue: (value: unknown) => setDraft({ text: writeJson(value, 2) ?? '' }),
   }
 }
+
+/** Why a payload cannot be kept for later as it is; null = it can. */
+function whyNotKept({ value, problem }: { value: unknown; problem: string | null }): string | null {
+  if (problem !== null) return 'It is no JSON yet'
+  if (hiddenPaths(value).length > 0) return 'It has secrets that are not shown; type them anew first'
+  return roundedPaths(value).length > 0 ? 'It has numbers of more digits than the API takes; write them as texts first' : null
+}
+
+/** What the form begins anew with. */
+const beginsWith = ['task', 'from', 'template']
 
 /** The form for one task; its state begins anew with another task, job or template. */
 function RunForm({
@@ -177,19 +192,25 @@ function RunForm({
   from,
   start,
   templateId,
+  narrower,
   startOptions,
 }: {
   task: TaskAnswer
   from: string | undefined
   start: unknown
   templateId: string | undefined
+  /** The schema of the template. */
+  narrower: unknown
   startOptions: RunOptions
 }) {
   const me = useMe()
   const go = useGo()
   const [address, setAddress] = useAddress()
-  const draft = useDraft(task, start)
+  const draft = useDraft(task, start, narrower)
   const [options, setOptions] = useState(startOptions)
+  const written = JSON.stringify([draft.text, options])
+  const [kept, keep] = useState(written)
+  const [question, letGo] = useUnsaved(written !== kept, beginsWith)
   const [refused, setRefused] = useState<{ misfits: Misfit[]; error: unknown } | null>(null)
   const [isPending, setPending] = useState(false)
   const [hasTried, setTried] = useState(false)
@@ -199,9 +220,15 @@ function RunForm({
   const why = whyNotRun(me, task.task)
   const changed = from === undefined ? [] : changesOf(start, draft.value)
   const secrets = changed.length > 0 || from === undefined ? hiddenPaths(draft.value) : []
+  const rounded = changed.length > 0 || from === undefined ? roundedPaths(draft.value) : []
+  const lossy = rounded.map(({ path, text, becomes }) => ({
+    path,
+    problem: `${text} has more digits than the API takes and would become ${becomes}: write it as a text`,
+  }))
   const found = [
     ...misfits(draft.value, draft.schema),
     ...secrets.map((path) => ({ path, problem: 'is a secret: type it anew' })),
+    ...lossy,
     ...(refused?.misfits ?? []),
   ]
   // while somebody fills in the form, what is not there yet is no mistake
@@ -211,15 +238,19 @@ function RunForm({
   async function run(isStaying: boolean) {
     setTried(true)
     setRefused(null)
-    if (why || isPending || draft.problem || [...misfits(draft.value, draft.schema), ...secrets].length > 0) return
+    if (why || isPending || draft.problem || [...misfits(draft.value, draft.schema), ...secrets, ...lossy].length > 0) return
     setPending(true)
     try {
       const made =
         from === undefined
-          ? await client.jobs.enqueue({ task: task.task, payload: draft.value, ...(templateId ? { templateId } : {}), ...body })
-          : await client.jobs.rerun(from, { ...(changed.length > 0 ? { payload: draft.value } : {}), ...body })
+          ? await client.jobs.enqueue({ task: task.task, payload: JSON.parse(draft.text), ...(templateId ? { templateId } : {}), ...body })
+          : await client.jobs.rerun(from, { ...(changed.length > 0 ? { payload: JSON.parse(draft.text) } : {}), ...body })
       readAgain('jobs')
-      if (!isStaying) return go(`/${made.id}`)
+      if (!isStaying) {
+        letGo()
+        return go(`/${made.id}`)
+      }
+      keep(written)
       toast({ tone: 'good', title: `Job ${made.id} was made`, action: { label: 'Open', run: () => go(`/${made.id}`) } })
     } catch (error) {
       reportExpired(error)
@@ -274,16 +305,14 @@ function RunForm({
           {look === 'form' && draft.problem === null ? (
             <SchemaForm schema={draft.schema ?? {}} value={draft.value} misfits={shown} onChange={draft.setValue} />
           ) : (
-            <Textarea
-              aria-label="Payload as JSON"
-              autosize
-              minRows={8}
-              maxRows={28}
-              spellCheck={false}
-              classNames={{ input: css.code ?? '' }}
+            <CodeEditor
+              label="Payload as JSON"
+              isLabelHidden
+              language="json"
+              rows={[8, 28]}
               value={draft.text}
               error={draft.problem}
-              onChange={(event) => draft.setText(event.currentTarget.value)}
+              onChange={draft.setText}
             />
           )}
           {(look === 'json' || hasTried) && shown.length > 0 && (
@@ -312,7 +341,7 @@ function RunForm({
           <Button variant="default" size="sm" onClick={() => void run(true)} {...off(why)}>
             Run and stay here
           </Button>
-          <SaveTemplate task={task.task} payload={draft.value} options={options} hasSecrets={hiddenPaths(draft.value).length > 0} />
+          <SaveTemplate task={task.task} text={draft.text} options={options} whyNotNow={whyNotKept(draft)} onSaved={() => keep(written)} />
           {why && <span className={css.soft}>{why}</span>}
         </div>
       </div>
@@ -329,6 +358,7 @@ function RunForm({
           <Recipes task={task.task} payload={draft.value} options={body} />
         </Sheet>
       </div>
+      {question}
     </form>
   )
 }
@@ -394,6 +424,7 @@ export default function Run() {
               from={from}
               start={start}
               templateId={templateId}
+              narrower={template.data?.inputSchema}
               startOptions={startOptions}
             />
           ) : name !== null ? (

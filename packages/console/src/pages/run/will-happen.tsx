@@ -66,7 +66,7 @@ export function WillHappen({
           )}
           .
         </Line>
-      ) : serving.length === 0 ? (
+      ) : queues === undefined || workers === undefined ? null : serving.length === 0 ? (
         <Line isFine={false}>
           No worker that knows {task.task} serves {name}; it waits until one does.
         </Line>

@@ -1,22 +1,26 @@
-import { Button, NumberInput, Select, Textarea, TextInput } from '@mantine/core'
+import { Button, NumberInput, Select, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import { ApiError } from '@trunkline/client'
 import type { NewScheduleBody, ScheduleAnswer } from '@trunkline/client/contract'
-import { type FormEvent, useEffect, useMemo, useState } from 'react'
+import { type FormEvent, useMemo, useState } from 'react'
 import { useTasks } from '../../live/data.ts'
 import { reportExpired } from '../../live/expired.ts'
 import { queryClient } from '../../live/live.ts'
 import { off } from '../../parts/act.tsx'
 import { Choice } from '../../parts/choice.tsx'
+import { CodeEditor } from '../../parts/code-editor.tsx'
 import { useAddress, useGo } from '../../parts/go.tsx'
 import { Page, Sheet } from '../../parts/page.tsx'
 import { type Misfit, startOf } from '../../parts/schema.ts'
 import { SchemaForm } from '../../parts/schema-form.tsx'
 import { Forbidden, Loading, Problem } from '../../parts/states.tsx'
 import { toast } from '../../parts/toasts.tsx'
+import { useUnsaved } from '../../parts/unsaved.tsx'
+import { browserZone } from '../../preferences.ts'
 import { client, useMe, whyNot } from '../../session.tsx'
-import { hiddenPaths, schemaOf } from '../run/run-data.ts'
+import { hiddenPaths } from '../run/changes.ts'
+import { schemaOf } from '../run/run-data.ts'
 import { Exceptions } from './exceptions.tsx'
 import { Preview } from './preview.tsx'
 import { emptyCalendar, type Rhythm, rhythmBody, rhythmOf } from './rhythm.ts'
@@ -56,7 +60,7 @@ function draftOf(from: ScheduleAnswer | null): Draft {
       },
       ...{ priority: null, startsAt: '', endsAt: '', gap: '', fold: '' },
       rhythm: { kind: 'calendar', calendar: { ...emptyCalendar, minutes: [0], hours: [9] } },
-      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      timezone: browserZone(),
     }
   return {
     name: from.name,
@@ -106,7 +110,18 @@ function bodyOf(draft: Draft, from: ScheduleAnswer | null): NewScheduleBody {
   }
 }
 
-function Payload({ draft, onChange, misfits }: { draft: Draft; onChange: (payload: unknown) => void; misfits: Misfit[] }) {
+function Payload({
+  draft,
+  onChange,
+  onTouch,
+  misfits,
+}: {
+  draft: Draft
+  onChange: (payload: unknown) => void
+  /** What is written is no payload yet. */
+  onTouch: () => void
+  misfits: Misfit[]
+}) {
   const tasks = useTasks()
   const task = tasks.data?.data.find((one) => one.task === draft.task)
   const schema = useMemo(() => schemaOf(task?.inputSchema), [task])
@@ -143,22 +158,19 @@ function Payload({ draft, onChange, misfits }: { draft: Draft; onChange: (payloa
       {hasFields && look === 'form' && schema ? (
         <SchemaForm schema={schema} value={draft.payload} misfits={misfits} onChange={onChange} />
       ) : (
-        <Textarea
-          aria-label="Payload as JSON"
-          autosize
-          minRows={4}
-          maxRows={20}
-          spellCheck={false}
-          classNames={{ input: css.code ?? '' }}
+        <CodeEditor
+          label="Payload as JSON"
+          isLabelHidden
+          language="json"
+          rows={[4, 20]}
           value={written}
           error={problem}
-          onChange={(event) => {
-            const next = event.currentTarget.value
+          onChange={(next) => {
             setText(next)
             try {
               onChange(JSON.parse(next))
             } catch {
-              // what is no JSON yet changes nothing
+              onTouch()
             }
           }}
         />
@@ -260,12 +272,7 @@ function Editor({ from, firstTask }: { from: ScheduleAnswer | null; firstTask: s
     touch(true)
     setDraft((before) => ({ ...before, ...change }))
   }
-  useEffect(() => {
-    if (!isTouched) return
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault()
-    window.addEventListener('beforeunload', warn)
-    return () => window.removeEventListener('beforeunload', warn)
-  }, [isTouched])
+  const [question, letGo] = useUnsaved(isTouched)
   const why = whyNot(me, { role: 'admin' })
   const fields = refused instanceof ApiError ? refused.errors : []
   const problemOf = (field: string) => fields.find((one) => one.field === field)?.problem ?? null
@@ -285,7 +292,7 @@ function Editor({ from, firstTask }: { from: ScheduleAnswer | null; firstTask: s
     try {
       const body = bodyOf(draft, from)
       const saved = from ? await client.schedules.update(from.id, { ...body, version: from.version }) : await client.schedules.create(body)
-      touch(false)
+      letGo()
       await queryClient.invalidateQueries({ queryKey: ['schedules'] })
       toast({ tone: 'good', title: `${saved.name} is saved`, detail: saved.words })
       go(`/schedules/${saved.id}`)
@@ -346,7 +353,9 @@ function Editor({ from, firstTask }: { from: ScheduleAnswer | null; firstTask: s
             />
           </div>
         </Sheet>
-        {draft.task !== '' && <Payload draft={draft} misfits={misfits} onChange={(payload) => set({ payload })} />}
+        {draft.task !== '' && (
+          <Payload draft={draft} misfits={misfits} onChange={(payload) => set({ payload })} onTouch={() => touch(true)} />
+        )}
         {refused !== null && <Problem error={refused} what="It was not saved." />}
         <div className={css.buttons}>
           <Button type="submit" size="sm" loading={isPending} {...off(why)}>
@@ -361,6 +370,7 @@ function Editor({ from, firstTask }: { from: ScheduleAnswer | null; firstTask: s
       <div className={css.column}>
         <Preview of={{ ...rhythmFields(draft), ...(from ? { scheduleId: from.id } : {}) }} />
       </div>
+      {question}
     </form>
   )
 }

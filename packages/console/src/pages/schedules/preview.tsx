@@ -1,23 +1,13 @@
 import { IconAlertTriangle, IconClockExclamation } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { SchedulePreviewBody } from '@trunkline/client/contract'
-import { useEffect, useState } from 'react'
 import { Sheet } from '../../parts/page.tsx'
+import { useSettled } from '../../parts/settled.ts'
 import { Problem } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { durationText } from '../../parts/words.ts'
 import { client } from '../../session.tsx'
 import css from './schedules.module.css'
-
-/** A value that follows another once that has stood still for a moment. */
-function useSettled<T>(value: T, ms: number): T {
-  const [settled, settle] = useState(value)
-  useEffect(() => {
-    const timer = setTimeout(() => settle(value), ms)
-    return () => clearTimeout(timer)
-  }, [value, ms])
-  return settled
-}
 
 const marks = { gap: 'moved by the change of the clocks', fold: 'in the hour that comes twice' }
 

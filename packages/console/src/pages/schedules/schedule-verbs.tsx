@@ -1,7 +1,16 @@
 import { Menu } from '@mantine/core'
-import { IconCopy, IconDots, IconPencil, IconPlayerPause, IconPlayerPlay, IconPlayerSkipForward, IconTrash } from '@tabler/icons-react'
+import {
+  IconCopy,
+  IconDots,
+  IconHistory,
+  IconPencil,
+  IconPlayerPause,
+  IconPlayerPlay,
+  IconPlayerSkipForward,
+  IconTrash,
+} from '@tabler/icons-react'
 import type { ScheduleAnswer } from '@trunkline/client/contract'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { Act, ActItem, useChange } from '../../parts/act.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { useGo } from '../../parts/go.tsx'
@@ -9,12 +18,15 @@ import { client, useMe, whyNot } from '../../session.tsx'
 import { whyNotRun } from '../job/job-actions.tsx'
 import css from './schedules.module.css'
 
+const BackfillDialog = lazy(() => import('./backfill-dialog.tsx'))
+
 /** What can be done with a schedule. */
 export function ScheduleVerbs({ schedule, wide = false }: { schedule: ScheduleAnswer; wide?: boolean }) {
   const me = useMe()
   const change = useChange()
   const go = useGo()
   const [isDeleting, askDelete] = useState(false)
+  const [isFilling, fillBack] = useState(false)
   const { id, name, paused } = schedule
   const why = whyNot(me, { role: 'admin' })
   const run = () =>
@@ -36,19 +48,14 @@ export function ScheduleVerbs({ schedule, wide = false }: { schedule: ScheduleAn
       done: (made) => `${made.name} is a copy, still off`,
       failed: 'It was not copied',
     }).then((made) => made && go(`/schedules/${made.id}/edit`))
-  const remove = () =>
-    change(() => client.schedules.delete(id), { done: `${name} is gone; its jobs stay`, failed: `${name} was not deleted` }).then(
-      (answer) => {
-        if (answer !== undefined) go('/schedules')
-      },
-    )
+  const remove = () => change(() => client.schedules.delete(id), { done: `${name} is gone; its jobs stay` }).then(() => go('/schedules'))
   return (
     <div className={css.verbs}>
       <Act
         label="Run now"
         size={wide ? 'sm' : 'xs'}
         icon={<IconPlayerPlay size={15} aria-hidden />}
-        why={whyNotRun(me, schedule.task)}
+        why={whyNotRun(me, schedule.task, schedule.payload)}
         onAct={run}
       />
       {wide && (
@@ -75,12 +82,25 @@ export function ScheduleVerbs({ schedule, wide = false }: { schedule: ScheduleAn
             why={why ?? (schedule.nextRunAt ? null : 'There is none')}
             onAct={skip}
           />
+          <ActItem
+            label="Make up for the past"
+            icon={<IconHistory size={15} aria-hidden />}
+            why={why ?? whyNotRun(me, schedule.task, schedule.payload)}
+            onAct={() => fillBack(true)}
+          />
           <ActItem label="Copy" icon={<IconCopy size={15} aria-hidden />} why={why} onAct={clone} />
           <ActItem label="Delete" icon={<IconTrash size={15} aria-hidden />} why={why} onAct={() => askDelete(true)} danger />
         </Menu.Dropdown>
       </Menu>
+      <Suspense fallback={null}>{isFilling && <BackfillDialog schedule={schedule} onClose={() => fillBack(false)} />}</Suspense>
       {isDeleting && (
-        <Confirm title={`Delete ${name}`} button="Delete" onClose={() => askDelete(false)} onConfirm={remove}>
+        <Confirm
+          title={`Delete ${name}`}
+          button="Delete"
+          failed={`${name} was not deleted`}
+          onClose={() => askDelete(false)}
+          onConfirm={remove}
+        >
           It makes no job any more. Jobs that it has made stay.
         </Confirm>
       )}

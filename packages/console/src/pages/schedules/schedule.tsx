@@ -24,7 +24,7 @@ function Runs({ id, timezone }: { id: string; timezone: string }) {
   if (data.data.length === 0) return <Empty title="It has not run yet">Its runs appear here, with their jobs.</Empty>
   const known = new Set(['completed', 'failed', 'cancelled', 'running', 'pending', 'blocked'])
   return (
-    <Table label="Runs">
+    <Table label="Runs" folds>
       <thead>
         <tr>
           <th scope="col">Slot</th>
@@ -48,9 +48,13 @@ function Runs({ id, timezone }: { id: string; timezone: string }) {
                 <span className={run.state === 'missed' ? table.bad : table.warn}>{run.state}</span>
               )}
             </td>
-            <td>{run.jobId && <Go to={`/${run.jobId}`}>#{run.jobId}</Go>}</td>
-            <td className={run.latenessMs > 60_000 ? table.warn : table.soft}>{durationText(run.latenessMs)}</td>
-            <td className={table.soft}>{durationText(run.durationMs)}</td>
+            <td data-label="Job">{run.jobId && <Go to={`/${run.jobId}`}>#{run.jobId}</Go>}</td>
+            <td className={run.latenessMs > 60_000 ? table.warn : table.soft} data-label="Late by">
+              {durationText(run.latenessMs)}
+            </td>
+            <td className={table.soft} data-label="Ran">
+              {durationText(run.durationMs)}
+            </td>
             <td className={css.why}>{run.error ?? run.reason ?? ''}</td>
           </tr>
         ))}
@@ -63,7 +67,7 @@ function Runs({ id, timezone }: { id: string; timezone: string }) {
 export default function Schedule() {
   const { id = '' } = useParams({ strict: false }) as { id?: string }
   const { data, error } = useQuery({ queryKey: ['schedules', id], queryFn: () => client.schedules.get(id) })
-  useLive('List', { filter: data ? { task: data.task } : {} }, () => readAgain('schedules', id))
+  useLive('List', { filter: data ? { task: data.task } : {} }, [['schedules', id]], () => readAgain('schedules', id))
   if (!data)
     return (
       <Page title="Schedule">

@@ -64,7 +64,7 @@ function OnOff({ schedule }: { schedule: ScheduleAnswer }) {
 
 function List({ schedules }: { schedules: ScheduleAnswer[] }) {
   return (
-    <Table label="Schedules">
+    <Table label="Schedules" folds>
       <thead>
         <tr>
           <th scope="col">On</th>
@@ -87,10 +87,10 @@ function List({ schedules }: { schedules: ScheduleAnswer[] }) {
               </td>
               <th scope="row">
                 <Go to={`/schedules/${schedule.id}`}>{schedule.name}</Go>
-                <span className={css.task}>{schedule.task}</span>
+                <span className={table.under}>{schedule.task}</span>
               </th>
               <td className={css.wordsCell}>{schedule.words}</td>
-              <td>
+              <td data-label="Next">
                 {schedule.paused ? (
                   <span className={table.warn}>paused{schedule.paused.reason && `: ${schedule.paused.reason}`}</span>
                 ) : (
@@ -98,7 +98,7 @@ function List({ schedules }: { schedules: ScheduleAnswer[] }) {
                 )}
                 {schedule.skipSlot && <span className={table.soft}> · next one left out</span>}
               </td>
-              <td>
+              <td data-label="Last">
                 <LastRun run={schedule.lastRun} />
                 {complaint && <span className={table.bad}> · {complaint}</span>}
               </td>
@@ -120,7 +120,7 @@ export default function Schedules() {
   const [address, setAddress] = useAddress()
   const layout = address.layout === 'calendar' || address.layout === 'heat' ? address.layout : 'list'
   const { data, error, refetch } = useSchedules()
-  useLive('List', { filter: {} }, () => readAgain('schedules'))
+  useLive('List', { filter: {} }, [['schedules']], () => readAgain('schedules'))
   return (
     <Page
       title="Schedules"

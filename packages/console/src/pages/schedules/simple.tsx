@@ -1,4 +1,5 @@
 import { NumberInput, Select, TextInput } from '@mantine/core'
+import { browserZone } from '../../preferences.ts'
 import { type Calendar, emptyCalendar, type Rhythm } from './rhythm.ts'
 import css from './schedules.module.css'
 
@@ -74,6 +75,9 @@ export function Simple({ rhythm, onChange }: { rhythm: Rhythm; onChange: (rhythm
     <div className={css.simple}>
       <Select
         label="Runs"
+        selectFirstOptionOnChange
+        searchable
+        onFocus={(event) => event.currentTarget.select()}
         placeholder="Choose; what is set now has no simple words"
         data={choices}
         value={every}
@@ -132,7 +136,7 @@ export function Simple({ rhythm, onChange }: { rhythm: Rhythm; onChange: (rhythm
       {every === 'once' && rhythm.kind === 'once' && (
         <TextInput
           label="At"
-          description={`In ${Intl.DateTimeFormat().resolvedOptions().timeZone}`}
+          description={`In ${browserZone()}`}
           type="datetime-local"
           value={localInput(rhythm.at)}
           onChange={(event) => {

@@ -4,6 +4,7 @@ import { useChange } from '../../parts/act.tsx'
 import { Facts } from '../../parts/facts.tsx'
 import { Sheet } from '../../parts/page.tsx'
 import { Time } from '../../parts/time.tsx'
+import { useUnsaved } from '../../parts/unsaved.tsx'
 import { client, loginUrl, useMe } from '../../session.tsx'
 import { scopeText } from './scopes.tsx'
 
@@ -13,14 +14,18 @@ export function Account() {
   const change = useChange()
   const [current, setCurrent] = useState('')
   const [next, setNext] = useState('')
+  const [question, letGo] = useUnsaved(next !== '')
   async function save(event: FormEvent) {
     event.preventDefault()
     const done = await change(() => client.auth.setPassword({ current, next }), { failed: 'The password was not changed', changes: [] })
     // all sessions are over then, this one too
-    if (done) location.assign(loginUrl())
+    if (!done) return
+    letGo()
+    location.assign(loginUrl())
   }
   return (
     <>
+      {question}
       <Sheet title="You">
         <Facts
           of={[

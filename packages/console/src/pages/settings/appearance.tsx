@@ -1,7 +1,7 @@
 import { Select, Stack, Switch, useMantineColorScheme } from '@mantine/core'
 import { Choice } from '../../parts/choice.tsx'
 import { Sheet } from '../../parts/page.tsx'
-import { prefer, usePreferences } from '../../preferences.ts'
+import { browserZone, prefer, usePreferences } from '../../preferences.ts'
 import css from './settings.module.css'
 
 const zones = ['browser', 'UTC', ...Intl.supportedValuesOf('timeZone')]
@@ -10,7 +10,7 @@ const zones = ['browser', 'UTC', ...Intl.supportedValuesOf('timeZone')]
 export function Appearance() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const { zone, density, shortcuts } = usePreferences()
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone
+  const here = browserZone()
   return (
     <Sheet title="Appearance" aside="In this browser">
       <Stack gap="lg" maw={420}>

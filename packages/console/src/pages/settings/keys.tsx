@@ -1,10 +1,11 @@
 import { Button, Group, Stack, TextInput } from '@mantine/core'
 import { IconPlus, IconTrash } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { useState } from 'react'
 import { Act, ActIcon, useChange } from '../../parts/act.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
+import { FormDialog } from '../../parts/form-dialog.tsx'
 import { Sheet } from '../../parts/page.tsx'
 import { CodeText, Empty, Loading, Problem } from '../../parts/states.tsx'
 import table from '../../parts/table.module.css'
@@ -20,8 +21,7 @@ function NewKey({ onClose }: { onClose: () => void }) {
   const [until, setUntil] = useState('')
   const [grant, setGrant] = useState<Grant>({ role: me.role, rights: [], queues: me.scopes.queues ?? [], tasks: me.scopes.tasks ?? [] })
   const [made, setMade] = useState<string | null>(null)
-  async function make(event: FormEvent) {
-    event.preventDefault()
+  async function make() {
     const answer = await change(
       () =>
         client.apiKeys.create({
@@ -34,6 +34,8 @@ function NewKey({ onClose }: { onClose: () => void }) {
       { failed: 'No key was made' },
     )
     if (answer) setMade(answer.key)
+    // what was made is shown next
+    return false
   }
   if (made !== null)
     return (
@@ -50,37 +52,25 @@ function NewKey({ onClose }: { onClose: () => void }) {
       </Dialog>
     )
   return (
-    <Dialog onClose={onClose} title="A new API key" size="lg">
-      <form onSubmit={(event) => void make(event)}>
-        <Stack gap="sm">
-          <TextInput
-            label="Name"
-            description="What it is for"
-            required
-            maxLength={200}
-            value={name}
-            onChange={(e) => setName(e.currentTarget.value)}
-            data-autofocus
-          />
-          <TextInput
-            label="Until"
-            description="Empty = until it is revoked"
-            type="date"
-            value={until}
-            onChange={(e) => setUntil(e.currentTarget.value)}
-          />
-          <GrantFields grant={grant} onChange={setGrant} />
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" size="sm" onClick={onClose}>
-              Leave it
-            </Button>
-            <Button type="submit" size="sm">
-              Make the key
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Dialog>
+    <FormDialog onClose={onClose} title="A new API key" button="Make the key" onSave={make}>
+      <TextInput
+        label="Name"
+        description="What it is for"
+        required
+        maxLength={200}
+        value={name}
+        onChange={(e) => setName(e.currentTarget.value)}
+        data-autofocus
+      />
+      <TextInput
+        label="Until"
+        description="Empty = until it is revoked"
+        type="date"
+        value={until}
+        onChange={(e) => setUntil(e.currentTarget.value)}
+      />
+      <GrantFields grant={grant} onChange={setGrant} />
+    </FormDialog>
   )
 }
 
@@ -99,7 +89,7 @@ export function Keys() {
       ) : data.data.length === 0 ? (
         <Empty title="No key yet">Programs come in with a key of their own; it may no more than whoever makes it.</Empty>
       ) : (
-        <Table label="API keys, as a table">
+        <Table label="API keys, as a table" folds>
           <thead>
             <tr>
               <th scope="col">Key</th>
@@ -120,11 +110,17 @@ export function Keys() {
                   {key.name} <code className={table.soft}>tlk_{key.prefix}…</code>{' '}
                   {key.revokedAt && <span className={table.bad}>revoked</span>}
                 </th>
-                <td className={table.soft}>{key.owner}</td>
+                <td className={table.soft} data-label="Of">
+                  {key.owner}
+                </td>
                 <td>{key.role}</td>
                 <td className={table.soft}>{scopeText(key.scopes)}</td>
-                <td className={table.soft}>{key.lastUsedAt ? <Time at={key.lastUsedAt} /> : 'never'}</td>
-                <td className={table.soft}>{key.expiresAt ? <Time at={key.expiresAt} /> : 'it is revoked'}</td>
+                <td className={table.soft} data-label="Last used">
+                  {key.lastUsedAt ? <Time at={key.lastUsedAt} /> : 'never'}
+                </td>
+                <td className={table.soft} data-label="Until">
+                  {key.expiresAt ? <Time at={key.expiresAt} /> : 'it is revoked'}
+                </td>
                 <td className={table.actions}>
                   <ActIcon
                     label={`Revoke ${key.name}`}
@@ -143,10 +139,9 @@ export function Keys() {
         <Confirm
           title={`Revoke ${revoked.name}`}
           button="Revoke"
+          failed={`${revoked.name} was not revoked`}
           onClose={() => askRevoke(null)}
-          onConfirm={() =>
-            change(() => client.apiKeys.revoke(revoked.id), { done: `${revoked.name} is worth nothing now`, failed: 'It was not revoked' })
-          }
+          onConfirm={() => change(() => client.apiKeys.revoke(revoked.id), { done: `${revoked.name} is worth nothing now` })}
         >
           Programs that use it are refused within seconds.
         </Confirm>

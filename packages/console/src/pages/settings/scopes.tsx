@@ -19,7 +19,7 @@ const means: Record<Role, string> = {
   viewer: 'looks at everything but payloads of others',
   operator: 'also runs, retries, cancels jobs and pauses queues',
   admin: 'also makes schedules and templates, starts and stops workers, makes and deletes backups, deletes jobs, sees users and the audit',
-  owner: 'also restores backups',
+  owner: 'also restores backups and sets how long ended jobs are kept',
 }
 const rightMeans: Record<Right, string> = {
   'steps.sql': 'run SQL',

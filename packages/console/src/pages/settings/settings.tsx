@@ -5,6 +5,7 @@ import { About } from './about.tsx'
 import { Account } from './account.tsx'
 import { Appearance } from './appearance.tsx'
 import { Keys } from './keys.tsx'
+import { Retention } from './retention.tsx'
 import css from './settings.module.css'
 import { Users } from './users.tsx'
 
@@ -13,6 +14,7 @@ const sections: Record<string, { label: string; content: () => React.ReactNode }
   appearance: { label: 'Appearance', content: () => <Appearance /> },
   users: { label: 'Users', content: () => <Users /> },
   keys: { label: 'API keys', content: () => <Keys /> },
+  retention: { label: 'Retention', content: () => <Retention /> },
   about: { label: 'About', content: () => <About /> },
 }
 

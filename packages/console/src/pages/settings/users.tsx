@@ -1,11 +1,11 @@
-import { Button, Group, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { PasswordInput, TextInput } from '@mantine/core'
 import { IconPencil, IconPlus, IconTrash, IconUserOff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { UserAnswer } from '@trunkline/client/contract'
-import { type FormEvent, useState } from 'react'
+import { useState } from 'react'
 import { Act, ActIcon, useChange } from '../../parts/act.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
-import { Dialog } from '../../parts/dialog.tsx'
+import { FormDialog } from '../../parts/form-dialog.tsx'
 import { Sheet } from '../../parts/page.tsx'
 import { Forbidden, Loading, Problem } from '../../parts/states.tsx'
 import table from '../../parts/table.module.css'
@@ -27,8 +27,7 @@ function UserDialog({ user, onClose }: { user: UserAnswer | null; onClose: () =>
   const [name, setName] = useState(user?.name ?? '')
   const [password, setPassword] = useState('')
   const [grant, setGrant] = useState(grantOf(user))
-  async function save(event: FormEvent) {
-    event.preventDefault()
+  async function save() {
     const may = { role: grant.role, rights: grant.rights, scopes: scopesBody(grant), name: name.trim() || null }
     const saved = await change(
       () =>
@@ -37,42 +36,23 @@ function UserDialog({ user, onClose }: { user: UserAnswer | null; onClose: () =>
           : client.users.create({ ...may, email: email.trim(), password: password || null }),
       { done: ({ email: of }) => (user ? `${of} is changed` : `${of} may come in`), failed: 'It was not saved' },
     )
-    if (saved) onClose()
+    return saved !== undefined
   }
   return (
-    <Dialog onClose={onClose} title={user ? user.email : 'A new user'} size="lg">
-      <form onSubmit={(event) => void save(event)}>
-        <Stack gap="sm">
-          {!user && (
-            <TextInput
-              label="E-mail"
-              type="email"
-              required
-              value={email}
-              onChange={(e) => setEmail(e.currentTarget.value)}
-              data-autofocus
-            />
-          )}
-          <TextInput label="Name" maxLength={200} value={name} onChange={(e) => setName(e.currentTarget.value)} />
-          <PasswordInput
-            label={user ? 'New password' : 'Password'}
-            description={user ? 'Empty = it stays; a new one ends all sessions' : 'Empty = only by the identity provider'}
-            autoComplete="new-password"
-            value={password}
-            onChange={(e) => setPassword(e.currentTarget.value)}
-          />
-          <GrantFields grant={grant} onChange={setGrant} />
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" size="sm" onClick={onClose}>
-              Leave it
-            </Button>
-            <Button type="submit" size="sm">
-              Save
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Dialog>
+    <FormDialog onClose={onClose} title={user ? user.email : 'A new user'} onSave={save}>
+      {!user && (
+        <TextInput label="E-mail" type="email" required value={email} onChange={(e) => setEmail(e.currentTarget.value)} data-autofocus />
+      )}
+      <TextInput label="Name" maxLength={200} value={name} onChange={(e) => setName(e.currentTarget.value)} />
+      <PasswordInput
+        label={user ? 'New password' : 'Password'}
+        description={user ? 'Empty = it stays; a new one ends all sessions' : 'Empty = only by the identity provider'}
+        autoComplete="new-password"
+        value={password}
+        onChange={(e) => setPassword(e.currentTarget.value)}
+      />
+      <GrantFields grant={grant} onChange={setGrant} />
+    </FormDialog>
   )
 }
 
@@ -97,7 +77,7 @@ export function Users() {
       ) : !data ? (
         <Loading rows={4} />
       ) : (
-        <Table label="Users, as a table">
+        <Table label="Users, as a table" folds>
           <thead>
             <tr>
               <th scope="col">User</th>
@@ -122,7 +102,9 @@ export function Users() {
                   <td>{user.role}</td>
                   <td className={table.soft}>{scopeText(user.scopes)}</td>
                   <td className={table.soft}>{user.rights.join(', ')}</td>
-                  <td className={table.soft}>{user.lastLoginAt ? <Time at={user.lastLoginAt} /> : 'never'}</td>
+                  <td className={table.soft} data-label="Last login">
+                    {user.lastLoginAt ? <Time at={user.lastLoginAt} /> : 'never'}
+                  </td>
                   <td className={table.actions}>
                     <ActIcon label={`Change ${user.email}`} icon={<IconPencil size={16} aria-hidden />} onAct={() => edit(user)} />
                     <ActIcon
@@ -149,10 +131,9 @@ export function Users() {
         <Confirm
           title={`Remove ${removed.email}`}
           button="Remove"
+          failed={`${removed.email} was not removed`}
           onClose={() => askRemove(null)}
-          onConfirm={() =>
-            change(() => client.users.delete(removed.id), { done: `${removed.email} is removed`, failed: 'It was not removed' })
-          }
+          onConfirm={() => change(() => client.users.delete(removed.id), { done: `${removed.email} is removed` })}
         >
           Sessions and keys of this user end. What they did stays in the audit.
         </Confirm>

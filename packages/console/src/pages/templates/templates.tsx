@@ -23,7 +23,7 @@ function Row({ template }: { template: TemplateAnswer }) {
   const [isDeleting, askDelete] = useState(false)
   const { id, name, task } = template
   const why = whyNot(me, { role: 'admin' })
-  const remove = () => change(() => client.templates.delete(id), { done: `${name} is gone`, failed: `${name} was not deleted` })
+  const remove = () => change(() => client.templates.delete(id), { done: `${name} is gone` })
   return (
     <tr>
       <th scope="row">
@@ -34,9 +34,15 @@ function Row({ template }: { template: TemplateAnswer }) {
       <td className={css.payload}>
         {'payload' in template ? <code>{JSON.stringify(template.payload)}</code> : <span className={table.faint}>not shown to you</span>}
       </td>
-      <td className={table.number}>{numberText(template.uses)}</td>
-      <td className={table.soft}>{template.lastUsedAt ? <Time at={template.lastUsedAt} /> : 'never'}</td>
-      <td className={table.number}>{template.schedules > 0 ? template.schedules : ''}</td>
+      <td className={table.number} data-label="Used">
+        {numberText(template.uses)}
+      </td>
+      <td className={table.soft} data-label="Last">
+        {template.lastUsedAt ? <Time at={template.lastUsedAt} /> : 'never'}
+      </td>
+      <td className={table.number} data-label="Schedules">
+        {template.schedules > 0 ? template.schedules : ''}
+      </td>
       <td className={table.actions}>
         <div className={css.verbs}>
           <Act
@@ -69,7 +75,13 @@ function Row({ template }: { template: TemplateAnswer }) {
           </Menu>
         </div>
         {isDeleting && (
-          <Confirm title={`Delete ${name}`} button="Delete" onClose={() => askDelete(false)} onConfirm={remove}>
+          <Confirm
+            title={`Delete ${name}`}
+            button="Delete"
+            failed={`${name} was not deleted`}
+            onClose={() => askDelete(false)}
+            onConfirm={remove}
+          >
             Jobs that were made with it stay.
           </Confirm>
         )}
@@ -105,7 +117,7 @@ export default function TemplateList() {
         ) : data.data.length === 0 ? (
           <Empty title="No template yet">Fill in the form of a new job and save it as a template.</Empty>
         ) : (
-          <Table label="Templates">
+          <Table label="Templates" folds>
             <thead>
               <tr>
                 <th scope="col">Template</th>

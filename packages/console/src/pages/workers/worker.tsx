@@ -21,7 +21,7 @@ export default function Worker() {
   const { data, error, dataUpdatedAt } = useWorkers(true)
   const q = `worker:${id}`
   const jobs = useQuery({ queryKey: ['jobs', 'of worker', id], queryFn: () => client.jobs.search({ q, limit: 50 }) })
-  useLive('List', { filter: {} }, () => readAgain('jobs', 'of worker'))
+  useLive('List', { filter: {} }, [['jobs', 'of worker']], () => readAgain('jobs', 'of worker'))
   const worker = data?.data.find((one) => one.id === id)
   if (!worker)
     return (
@@ -47,7 +47,6 @@ export default function Worker() {
             ['Slots', <Meter key="slots" value={worker.running.length} max={worker.concurrency} label="slots busy" />],
             ['Version', `${worker.version}${worker.drift ? ' (not the newest)' : ''}`],
             ['Queues', worker.queues.join(', ')],
-            ['Tasks', worker.tasks.join(', ')],
             ['Singleton', worker.singleton],
             ['CPU', worker.cpuPercent === null ? null : `${Math.round(worker.cpuPercent)} %`],
             ['Memory', worker.rssBytes === null ? null : sizeText(worker.rssBytes)],
@@ -56,6 +55,9 @@ export default function Worker() {
             ['Ended', worker.endedAt && <Time at={worker.endedAt} />],
           ]}
         />
+        <p className={job.below}>
+          <span>Tasks</span> {worker.tasks.join(', ')}
+        </p>
       </Sheet>
       <Sheet
         title="Its jobs"

@@ -94,7 +94,7 @@ export default function Workers() {
             Jobs wait until one does.
           </Empty>
         ) : (
-          <Table label="Workers">
+          <Table label="Workers" folds>
             <thead>
               <tr>
                 <th scope="col">Worker</th>
@@ -124,7 +124,7 @@ export default function Workers() {
                   <td>
                     <WorkerState worker={worker} />
                   </td>
-                  <td className={table.soft}>
+                  <td className={table.soft} data-label="Heard of">
                     {isHere(worker) || worker.isStale ? <Beat ageMs={worker.beatAgeMs} readAt={dataUpdatedAt} /> : ''}
                   </td>
                   <td>
@@ -134,14 +134,22 @@ export default function Workers() {
                       label={`${worker.running.length} of ${worker.concurrency} slots busy`}
                     />
                   </td>
-                  <td className={table.wrap}>{worker.queues.join(', ')}</td>
-                  <td className={worker.drift ? table.warn : table.soft}>
+                  <td className={table.wrap} data-label="Queues">
+                    {worker.queues.join(', ')}
+                  </td>
+                  <td className={worker.drift ? table.warn : table.soft} data-label="Version">
                     {worker.version}
                     {worker.drift && ' · not the newest'}
                   </td>
-                  <td className={table.number}>{worker.cpuPercent === null ? '' : `${Math.round(worker.cpuPercent)} %`}</td>
-                  <td className={table.number}>{worker.rssBytes === null ? '' : sizeText(worker.rssBytes)}</td>
-                  <td className={table.soft}>{worker.endedAt === null ? <Since at={worker.startedAt} /> : ''}</td>
+                  <td className={table.number} data-label="CPU">
+                    {worker.cpuPercent === null ? '' : `${Math.round(worker.cpuPercent)} %`}
+                  </td>
+                  <td className={table.number} data-label="Memory">
+                    {worker.rssBytes === null ? '' : sizeText(worker.rssBytes)}
+                  </td>
+                  <td className={table.soft} data-label="Up for">
+                    {worker.endedAt === null ? <Since at={worker.startedAt} /> : ''}
+                  </td>
                   <td className={table.actions}>
                     <StopWorker worker={worker} />
                   </td>

@@ -358,9 +358,15 @@ const typeOf: Record<SortValue, string> = { startedAt: 'timestamptz', finishedAt
 
 const tellsPlaces = (query: Query) => termsOf(query).some((term) => placed.has(term.field))
 
+/** Must a job that waits have been tried before? Those are few, and listed. */
+function asksForTried(query: Query): boolean {
+  if (query.op === 'and') return query.parts.some(asksForTried)
+  return query.op === 'term' && query.field === 'attempt' && query.values.every(asksForOne)
+}
+
 /** Does it look at jobs that wait one by one, by what they have not: an outcome and a lease? */
 export function looksAtWaiting(query: Query): boolean {
-  return tellsPlaces(query) && placesOf(query).includes('waiting')
+  return tellsPlaces(query) && placesOf(query).includes('waiting') && !asksForTried(query)
 }
 
 /** The sources that a slice is read from. */

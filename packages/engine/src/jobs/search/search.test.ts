@@ -211,11 +211,11 @@ beforeAll(async () => {
     if (next() < 0.05) await db.rows(`insert into trunkline.hidden(id) values ($1)`, [id(n)])
   }
   for (const [worker, ids] of Object.entries(leases)) {
-    await db.rows(`insert into trunkline.lease(worker_id, at, ids, attempts) values ($1, now() - interval '10 min', $2, $3)`, [
-      worker,
-      ids,
-      ids.map(() => 0),
-    ])
+    // whole milliseconds, as jobs are shown: two of one millisecond are ordered by their ids on both sides
+    await db.rows(
+      `insert into trunkline.lease(worker_id, at, ids, attempts) values ($1, date_trunc('milliseconds', now()) - interval '10 min', $2, $3)`,
+      [worker, ids, ids.map(() => 0)],
+    )
   }
   await db.rows(`insert into trunkline.ready(queue_id, priority, seq, n, ids) values (1, 0, $1, $2, $3)`, [ready[0], ready.length, ready])
   await createSearchIndexes(database).runOnce()

@@ -100,6 +100,8 @@ const optionNames = [...conditionNames, 'sortBy', 'sortOrder', 'offset', 'limit'
 const countTo = 10_000
 /** What counting may take besides the page, ms. */
 const countMs = 80
+/** How many must have been found for an estimate of how many there are. */
+const fewestForEstimate = 100
 
 function refuse(field: string, received: unknown, allowed: string): never {
   throw new TrunklineError('invalid_option', { field, received: show(received), allowed })
@@ -338,6 +340,8 @@ async function totalOf(reading: Reading, first: IdPage, ascending: boolean): Pro
   const rest = await readIds(reading, { at: first.at, limit: countTo + 1 - first.ids.length, ascending, maxMs: countMs })
   const seen = first.ids.length + rest.ids.length
   if (rest.complete && seen <= countTo) return { total: seen, totalIsEstimate: false }
+  // from a handful that was found before the time was over nothing follows for all
+  if (told === null && seen < fewestForEstimate) return { total: null, totalIsEstimate: false }
   return { total: told ?? estimate(reading, seen, first.looked + rest.looked), totalIsEstimate: true }
 }
 
