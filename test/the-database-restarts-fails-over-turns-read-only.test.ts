@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { defineTask, fileSystemStorage, type KeeperEvent, type Task, Trunkline, type WorkerEvent } from '../packages/engine/src/index.ts'
@@ -8,6 +8,7 @@ import { builtInTasks } from '../packages/tasks/src/index.ts'
 import { type Embedded, startEmbedded } from '../packages/trunkline/src/embedded.ts'
 import { startProxy } from './chaos/proxy.ts'
 import { until } from './support/database.ts'
+import { findFaketime } from './support/faketime.ts'
 import { runTask } from './support/run-task.ts'
 import { makeStandby } from './support/standby.ts'
 
@@ -16,8 +17,9 @@ const primaryDir = join(folder, 'primary')
 // one flush of the disk at the start of a copied or crashed cluster, not one for each of its files
 const settings = { max_connections: '40', shared_buffers: '64MB', recovery_init_sync_method: 'syncfs' }
 let server: Embedded
-const start = async (port?: number, more: Record<string, string> = {}) => {
-  server = await startEmbedded({ dataDir: primaryDir, settings: { ...settings, ...more }, ...(port ? { port } : {}) })
+const start = async (port?: number, more: Record<string, string> = {}, binaries?: string) => {
+  const where = { ...(port ? { port } : {}), ...(binaries ? { binaries } : {}) }
+  server = await startEmbedded({ dataDir: primaryDir, settings: { ...settings, ...more }, ...where })
 }
 
 beforeAll(() => start())
@@ -215,6 +217,48 @@ describe('workers, a producer and a keeper go on by themselves, lose nothing and
       await until(() => proxy.lost() === turn, 'an answer to be lost')
     }
     await settles()
+  })
+
+  const faketime = findFaketime()
+  test.skipIf(!faketime)('when the clock of its machine is set an hour ahead, and back again (needs faketime)', async () => {
+    // the same server, whose clock says what a file says
+    const clocked = join(folder, 'clocked')
+    const clock = join(clocked, 'clock')
+    mkdirSync(join(clocked, 'bin'), { recursive: true })
+    for (const open of [folder, clocked, join(clocked, 'bin')]) chmodSync(open, 0o755)
+    writeFileSync(clock, '+0')
+    const real = readlinkSync(`/proc/${server.pid}/exe`)
+    symlinkSync(join(dirname(real), 'initdb'), join(clocked, 'bin', 'initdb'))
+    const told = `LD_PRELOAD=${faketime} FAKETIME_TIMESTAMP_FILE=${clock} FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1`
+    writeFileSync(join(clocked, 'bin', 'postgres'), `#!/bin/sh\n${told} exec ${real} "$@"\n`, { mode: 0o755 })
+    await server.stop()
+    await start(undefined, {}, clocked)
+    closers.push(async () => {
+      await server.stop()
+      await start()
+    })
+    const aheadMs = async () => (await ask('select extract(epoch from now())::float8 * 1000 ms'))[0].ms - Date.now()
+
+    const { goesOn, settles, connectionString } = await life()
+    for (const hours of [1, 0]) {
+      writeFileSync(clock, `+${hours}h`)
+      expect(Math.abs((await aheadMs()) - hours * 3_600_000)).toBeLessThan(60_000)
+      // longer than the stale time
+      await pause(3500)
+      expect(await goesOn()).toBeLessThan(10_000)
+    }
+    await settles()
+    // whoever died in that hour that was taken back is found all the same
+    const silent = await ask(
+      `insert into trunkline.worker(name, host, pid, version, concurrency, queues, tasks, beat)
+       values ('silent', 'h', 1, 'v', 1, '{}', '{}', now() + interval '50 minutes') returning id`,
+      connectionString,
+    )
+    await until(
+      async () => (await ask(`select from trunkline.worker where id = ${silent[0].id}`, connectionString)).length === 0,
+      'a dead worker to be given up',
+      10_000,
+    )
   })
 
   test('when a standby takes over; and an old primary that comes back is refused', async () => {

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { findFaketime } from '../../support/faketime.ts'
 import type { Fault } from '../fault.ts'
 import { failpoints } from '../orders.ts'
 import { staleMs } from '../scene.ts'
@@ -127,13 +127,10 @@ const twoVersions: Fault = {
   },
 }
 
-const fakers = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((arch) => `/usr/lib/${arch}/faketime/libfaketime.so.1`)
-const faker = fakers.find((file) => existsSync(file))
-
 const wrongClock: Fault = {
   id: 'F33',
   name: 'the clock of a worker is wrong, or drifts',
-  needs: () => (faker ? null : 'faketime'),
+  needs: () => (findFaketime() ? null : 'faketime'),
   async inject(scene, undo) {
     const victim = scene.random.pick(scene.workers)
     const clock = scene.random.pick(['-1h', '+1h', '+0 x1.2', '+0 x0.8'])
@@ -142,8 +139,7 @@ const wrongClock: Fault = {
       scene.configure(victim, null)
       victim.signal('SIGTERM')
     })
-    // timers and performance.now() stay right, as on a machine whose clock was set
-    scene.configure(victim, { env: { LD_PRELOAD: faker ?? '', FAKETIME: clock, FAKETIME_DONT_FAKE_MONOTONIC: '1' } })
+    scene.configure(victim, { env: { LD_PRELOAD: findFaketime() ?? '', FAKETIME: clock, FAKETIME_DONT_FAKE_MONOTONIC: '1' } })
     victim.signal('SIGTERM')
     await scene.until(() => victim.started > before && victim.ready, 8000)
     await pause(staleMs * 1.2)

@@ -3,8 +3,12 @@
 -- isolation lane (32767); the third crash ends it when it was alone in its lease. Where a dead worker had recorded nothing,
 -- its open jobs go unchanged to the isolation lane: one of them may have killed it within its first second.
 -- $1 stale after interval  $2 crashes that end a job int  $3 only these workers int[], null = all
+-- $4 what the clock should say now, in ms, float8, null = what it says: by both a beat has to be too old, or too far in the future (a
+-- clock that was set back; its owner would have beaten by the new time since)
 with dead as materialized (
-    select * from trunkline.worker where beat < now() - $1::interval and ($3::int[] is null or id = any($3::int[])) for update skip locked),
+    select w.* from trunkline.worker w, coalesce(to_timestamp($4::float8 / 1000), now()) expected
+    where (beat < least(now(), expected) - $1::interval or $4::float8 is not null and beat > greatest(now(), expected) + $1::interval)
+      and ($3::int[] is null or id = any($3::int[])) for update of w skip locked),
   -- a lease that an open transaction holds (assert_lease, a completion in the handler's own) is left to a later sweep, which
   -- finds it as a lease without a worker: nobody else's recovery waits for that transaction
   ll as materialized (select id from trunkline.lease e where worker_id = any(array(select id from dead))

@@ -18,14 +18,17 @@ export interface Recovered {
  * Takes over what workers held that have not been heard of for `staleMs`, by the crash rules of docs/guarantees.md.
  * @param crashLimit crashes that end a job
  * @param only look at these workers alone; default: all
+ * @param expectedMs what the clock of the database should say now, for who has watched it: nobody is given up because it was set. Default:
+ *   what it says
  */
 export async function recover(
   link: Pick<Link, 'run'>,
   staleMs: number,
   crashLimit: number,
   only: number[] | null = null,
+  expectedMs: number | null = null,
 ): Promise<Recovered> {
-  const [row] = await link.run(recoverStatement, [`${staleMs} milliseconds`, crashLimit, only && numbers(only)])
+  const [row] = await link.run(recoverStatement, [`${staleMs} milliseconds`, crashLimit, only && numbers(only), expectedMs])
   return { jobs: row?.[0] ?? 0, poisoned: row?.[1] ?? 0, workers: row?.[2] ?? [] }
 }
 

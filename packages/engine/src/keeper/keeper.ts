@@ -98,6 +98,8 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   let anchorAt = 0
   let heardAt = performance.now()
   let trustBeatsAt = 0
+  /** What the clock of the database said, and when that was by ours, which nobody sets. */
+  let clock: { databaseMs: number; at: number } | undefined
 
   const chores: Chore[] = [
     { name: 'promote', everyMs: 500, dueAt: 0, run: promoteDue },
@@ -130,7 +132,7 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   }
 
   async function recoverDead(): Promise<undefined> {
-    const found = await recover(link, staleMs, crashLimit)
+    const found = await recover(link, staleMs, crashLimit, null, expectedMs())
     if (found.workers.length > 0) onEvent?.({ type: 'recovered', ...found })
   }
 
@@ -211,11 +213,13 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
   }
 
   async function renew(): Promise<void> {
-    const rows = await link.run(leaderStatement, ['keeper', holder, `${leaseMs} milliseconds`])
+    const [row] = await link.run(leaderStatement, ['keeper', holder, `${leaseMs} milliseconds`])
+    const [fence, databaseMs] = row as [string | null, number]
     answered()
+    compareClock(databaseMs)
     renewAt = performance.now() + leaseMs / 3
-    if (leading === rows.length > 0) return
-    leading = rows.length > 0
+    if (leading === (fence !== null)) return
+    leading = fence !== null
     onEvent?.({ type: 'leader', leading })
   }
 
@@ -227,6 +231,17 @@ export function createKeeper(database: Database, options: KeeperOptions = {}): K
     const now = performance.now()
     if (now - heardAt > staleMs / 3) trustBeatsAt = now + staleMs
     heardAt = now
+  }
+
+  /** What the clock of the database should say now. */
+  function expectedMs(): number | null {
+    return clock ? clock.databaseMs + performance.now() - clock.at : null
+  }
+
+  /** A clock that was set (by hand, by a correction, after a machine stood still) makes signs of life look old, or younger than they can be. */
+  function compareClock(databaseMs: number): void {
+    if (Math.abs(databaseMs - (expectedMs() ?? databaseMs)) > staleMs / 3) trustBeatsAt = performance.now() + staleMs
+    clock = { databaseMs, at: performance.now() }
   }
 
   async function tend(chore: Chore): Promise<void> {

@@ -98,6 +98,7 @@ async function beat() {
       load(),
       loopLag,
     ])
+    if (lastBeat === 0) port.postMessage({ type: 'beat' })
     lastBeat = Date.now()
     reported = new Set(running)
     loopLag = 0

@@ -53,3 +53,31 @@ test('a thread that ends, whatever ended it, is begun anew, and reports the stat
   expect(await db.rows('select state from trunkline.worker where id = $1', [worker.id])).toEqual([{ state: 'running' }])
   expect(await (await trunkline.enqueue('beat', {})).result()).toBe('here')
 })
+
+test('a worker claims nothing before its first sign of life has arrived', async () => {
+  await db.rows(
+    `create function trunkline.late() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(7); return new; end $$`,
+  )
+  await db.rows(
+    `create trigger late before update of beat on trunkline.worker for each row when (new.name = 'late') execute function trunkline.late()`,
+  )
+  const holder = await db.client()
+  await holder.query('select pg_advisory_lock(7)')
+  let begun = 0
+  const task = defineTask('late.task', { queue: 'late', run: () => ++begun })
+  const job = await trunkline.enqueue(task, {})
+  const starting = trunkline.work([task], { name: 'late', heartbeatMs: 100, keeper: false })
+  await until(
+    async () => (await db.rows(`select from pg_locks where locktype = 'advisory' and not granted`)).length > 0,
+    'the first beat to be on its way',
+  )
+  // long enough to have claimed what waits
+  await beats()
+  await beats()
+  expect(begun).toBe(0)
+  await holder.query('select pg_advisory_unlock(7)')
+  const late = await starting
+  expect(await job.result()).toBe(1)
+  await late.stop()
+  await db.rows('drop function trunkline.late cascade')
+})

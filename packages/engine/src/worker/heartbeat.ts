@@ -10,7 +10,11 @@ const giveUpWorker = statement(import.meta.url, 'give-up-worker.sql')
 
 /** Signs of life from a thread of its own, on a connection of its own. */
 export interface Heartbeat {
-  start(): void
+  /**
+   * Begins; resolves with the first sign of life that the database has, or when the first try failed. Who claimed before could be
+   * taken for dead while the thread is still being made, which takes seconds on a machine that is busy.
+   */
+  start(): Promise<void>
   /** Reports another state at once; before it is called, `starting`. */
   setState(state: 'running' | 'stopping'): void
   /** Gives a sign of life at once, because its answer may have changed. */
@@ -40,6 +44,8 @@ export interface HeartbeatOptions {
 }
 
 type Message =
+  /** The first one of the thread has arrived. */
+  | { type: 'beat' }
   | { type: 'lost'; workerId: number }
   | { type: 'cancel'; ids: number[] }
   | { type: 'stop' }
@@ -51,8 +57,14 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   let thread: Thread | null = null
   let ticker: NodeJS.Timeout | undefined
   let state = 'starting'
+  let begun = () => {}
+  const begin = new Promise<void>((resolve) => {
+    begun = resolve
+  })
 
   function receive(message: Message): void {
+    begun()
+    if (message.type === 'beat') return
     if (message.type === 'lost') options.onLost(message.workerId)
     else if (message.type === 'cancel') options.onCancel(message.ids)
     else if (message.type === 'stop') options.onStopWanted()
@@ -79,7 +91,10 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       execArgv: [],
     })
     made.on('message', receive)
-    made.on('error', (error) => options.onError(error as Error))
+    made.on('error', (error) => {
+      begun()
+      options.onError(error as Error)
+    })
     // without it the worker would be given up as dead, and never know it
     made.on('exit', () => {
       if (thread === made) setTimeout(reopen, Math.min(1000, options.everyMs), made).unref()
@@ -96,10 +111,11 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
 
   return {
     start() {
-      if (thread) return
+      if (thread) return begin
       slots.tick()
       ticker = setInterval(() => slots.tick(), Math.min(250, options.everyMs / 2))
       thread = open()
+      return begin
     },
     setState(next) {
       state = next
@@ -110,6 +126,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
       clearInterval(ticker)
       const last = thread
       thread = null
+      begun()
       if (!last) return
       const gone = new Promise<void>((resolve) => last.once('exit', () => resolve()))
       last.postMessage({ type: 'stop' })

@@ -380,11 +380,13 @@ export async function startWorker(database: Database, names: Names, tasks: reado
     void stop().then(() => then?.())
   }
 
-  heartbeat.start()
   listener.start()
-  claims.start()
-  heartbeat.setState('running')
-  emit({ type: 'worker_started', workerId, queues, tasks: tasks.map((t) => t.name), concurrency })
+  await heartbeat.start()
+  if (!stopping) {
+    claims.start()
+    heartbeat.setState('running')
+    emit({ type: 'worker_started', workerId, queues, tasks: tasks.map((t) => t.name), concurrency })
+  }
   if (await database.pooled()) emit({ type: 'pooler', direct: database.direct !== database })
   return {
     get id() {
