@@ -1,8 +1,9 @@
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { defineTask, type Worker } from '../../packages/engine/src/index.ts'
+import { addAccount } from '../../packages/server/src/door/accounts.ts'
 import { until } from '../support/database.ts'
-import { consoleScene, type Desk, settled, visit } from './scene.ts'
+import { consoleScene, type Desk, password, settled, visit } from './scene.ts'
 
 const scene = await consoleScene()
 const { trunkline } = scene
@@ -192,7 +193,7 @@ describe('what one sees another sees by the link, and going back leaves the scre
   test.each(Object.keys(screens))('%s', async (name) => {
     const { path, act, says, seen } = screens[name] as Shared
     const { page } = anna
-    await page.goto(`${scene.address}/inbox`)
+    await visit(page, '/inbox')
     await page.getByRole('heading', { level: 1, name: 'Inbox' }).waitFor()
     await visit(page, path())
     await page.locator('main h1').filter({ hasNotText: 'Inbox' }).waitFor()
@@ -216,6 +217,28 @@ describe('what one sees another sees by the link, and going back leaves the scre
     await page.getByRole('heading', { level: 1, name: 'Inbox' }).waitFor()
     expect(new URL(page.url()).pathname).toMatch(/\/inbox$/)
   })
+})
+
+test('who is not logged in logs in by the form, and is where the link leads', async () => {
+  const context = await scene.browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${scene.address}/list?q=tag:nightly&state=completed`)
+  await page.waitForURL(/\/admin\/login\?next=/)
+  const email = 'dora@example.com'
+  await addAccount(scene.server.service.database, { email, password, role: 'viewer' })
+  await page.getByLabel('E-mail').fill(email)
+  await page.getByLabel('Password').fill('wrong')
+  await page.getByLabel('Password').press('Enter')
+  await page
+    .getByRole('alert')
+    .filter({ hasText: /wrong|match|not/i })
+    .waitFor()
+  await page.getByLabel('Password').fill(password)
+  await page.getByLabel('Password').press('Enter')
+  await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor()
+  expect(await rowsOf(page)).toHaveLength(3)
+  expect(page.url()).toMatch(/\/admin\/jobs\/list\?q=tag:nightly&state=completed$/)
+  await context.close()
 })
 
 interface Form {
@@ -270,7 +293,7 @@ describe('what is not saved is asked about before its page is left', () => {
   test.each(Object.keys(forms))('%s, with a pointer', async (name) => {
     const { path, heading, change } = forms[name] as Form
     const { page } = cleo
-    await page.goto(`${scene.address}/inbox`)
+    await visit(page, '/inbox')
     await at(page, 'Inbox')
     await follow(page, 'Queues').click()
     await at(page, 'Queues')
