@@ -89,18 +89,20 @@ async function sitDown(context: BrowserContext): Promise<Desk> {
  * @param path as in an address, after that of the console
  */
 export async function visit(page: Page, path: string): Promise<void> {
+  // not a promise to wait for: one that nothing but a listener of the page holds is collected by some browsers
   await page.evaluate((href) => {
     const { __TSR_ROUTER__: router } = self as unknown as {
       __TSR_ROUTER__: { basepath: string; history: { push(href: string): void }; subscribe(event: string, told: () => void): () => void }
     }
-    return new Promise<void>((resolve) => {
-      const leave = router.subscribe('onRendered', () => {
-        leave()
-        resolve()
-      })
-      router.history.push(`${router.basepath}${href}`)
+    const told = { isThere: false }
+    Object.assign(self, { visit: told })
+    const leave = router.subscribe('onRendered', () => {
+      told.isThere = true
+      leave()
     })
+    router.history.push(`${router.basepath}${href}`)
   }, path)
+  await page.waitForFunction(() => (self as unknown as { visit?: { isThere: boolean } }).visit?.isThere)
 }
 
 /** Waits until nothing of the page is being read any more. */

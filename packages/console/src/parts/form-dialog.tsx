@@ -1,8 +1,12 @@
 import { Button, Group, Stack } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, type ReactNode, useState } from 'react'
 import { Dialog } from './dialog.tsx'
 
-/** A dialog that saves something: it closes when `onSave` says that it is done, and stays open with what was written otherwise. */
+/**
+ * A dialog that saves something: it closes when `onSave` says that it is done and the page shows it, so that opened again it does not
+ * begin with what was before; it stays open with what was written otherwise.
+ */
 export function FormDialog({
   title,
   button = 'Save',
@@ -18,6 +22,7 @@ export function FormDialog({
   onSave: () => Promise<boolean>
   children: ReactNode
 }) {
+  const queries = useQueryClient()
   const [isPending, setPending] = useState(false)
 
   async function save(event: FormEvent) {
@@ -25,6 +30,8 @@ export function FormDialog({
     if (isPending) return
     setPending(true)
     const saved = await onSave()
+    // joins what is being read anyway
+    if (saved) await queries.invalidateQueries({}, { cancelRefetch: false })
     setPending(false)
     if (saved) onClose()
   }

@@ -125,7 +125,7 @@ function LimitsSheet({ queue }: { queue: string }) {
           label="Change limits"
           icon={<IconAdjustments size={15} aria-hidden />}
           why={whyNot(me, { role: 'admin' })}
-          onAct={() => data && open(true)}
+          onAct={() => open(true)}
         />
       }
     >
