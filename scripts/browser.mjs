@@ -45,11 +45,11 @@ const launch = (executablePath) =>
   })
 
 /**
- * Starts a browser: that of TRUNKLINE_CHROMIUM, an installed one, or the one from npm.
+ * Starts a browser: that of TRUNKLINE_TEST_CHROMIUM, an installed one, or the one from npm.
  * @returns {Promise<import('playwright-core').Browser>}
  */
 export async function launchBrowser() {
-  const installed = process.env.TRUNKLINE_CHROMIUM ?? onPath()
+  const installed = process.env.TRUNKLINE_TEST_CHROMIUM ?? onPath()
   if (installed) return await launch(installed)
   return await fromNpm(false)
     .then(launch)

@@ -225,7 +225,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${jobs}/recover.sql`,
-        from: 'and ($3::int[] is null or id = any($3::int[])) for update skip locked)',
+        from: 'and ($3::int[] is null or id = any($3::int[])) for update of w skip locked)',
         to: 'and ($3::int[] is null or id = any($3::int[])) and pg_sleep(0.6)::text is not null)',
       },
       { file: `${jobs}/recover.sql`, from: 'w.id = e.worker_id) for update skip locked)', to: 'w.id = e.worker_id))' },

@@ -240,6 +240,28 @@ test('a job is turned off, which can be undone; it is copied and deleted', async
   expect(await db.rows(`select from pgagent.pga_job where jobid = $1`, [copy?.id])).toEqual([])
 })
 
+test('the SQL of a step is checked before it is saved', async () => {
+  const { page, complaints } = admin
+  const { job: id } = await job('checked', 'select 1')
+  await page.goto(`${scene.address}/pgagent/default/jobs/${id}/edit`)
+  const sql = page.locator('.cm-content')
+  const write = async (text: string) => {
+    await sql.press('Control+a')
+    await page.keyboard.type(text)
+  }
+  await sql.waitFor()
+  await write('delete from pgagent.pga_job where')
+  await page.getByRole('button', { name: 'Check syntax' }).click()
+  const said = page.getByRole('status').filter({ hasText: 'LINE 1' })
+  await said.getByText('syntax error at end of input').waitFor()
+  await write('delete from pgagent.pga_job')
+  await said.waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Check syntax' }).click()
+  await page.getByText('The server can read it.').waitFor()
+  expect(await db.rows(`select jobname from pgagent.pga_job where jobid = $1`, [id])).toEqual([{ jobname: 'checked' }])
+  expect(complaints).toEqual([])
+})
+
 test('a job is cut over to a native schedule after a rehearsal, and taken back', async () => {
   const { page, complaints } = admin
   const worker = await scene.trunkline.work(builtInTasks({ connectionString: db.url, storage: fileSystemStorage(tmpdir()) }), {

@@ -347,10 +347,10 @@ describe('what is not saved is asked about before its page is left', () => {
     const warned = new Promise<string>((resolve) => {
       page.once('dialog', (warning) => {
         resolve(warning.type())
-        void warning.dismiss()
+        warning.dismiss().catch(() => {})
       })
     })
-    void page.evaluate(() => location.reload())
+    page.evaluate(() => location.reload()).catch(() => {})
     expect(await warned).toBe('beforeunload')
     await page.keyboard.press('Enter')
     await question(page).waitFor()

@@ -48,10 +48,10 @@ test('an owner sees what holds and what other rules would remove, stores them, a
   const asked = new Promise<string>((resolve) => {
     page.once('dialog', (warning) => {
       resolve(warning.type())
-      void warning.dismiss()
+      warning.dismiss().catch(() => {})
     })
   })
-  void page.evaluate(() => location.reload())
+  page.evaluate(() => location.reload()).catch(() => {})
   expect(await asked).toBe('beforeunload')
 
   await button('Save').click()

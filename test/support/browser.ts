@@ -16,6 +16,6 @@ export async function startBrowser(): Promise<Browser> {
     afterAll(() => Promise.all(browser.contexts().map((context) => context.close())))
     return browser
   } catch (error) {
-    throw new Error(`no browser can be started: install chromium, or set TRUNKLINE_CHROMIUM to one (${(error as Error).message})`)
+    throw new Error(`no browser can be started: install chromium, or set TRUNKLINE_TEST_CHROMIUM to one (${(error as Error).message})`)
   }
 }

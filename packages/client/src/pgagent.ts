@@ -24,6 +24,7 @@ import type {
   PgAgentServerChangeBody,
   PgAgentServerListAnswer,
   PgAgentSqlAnswer,
+  PgAgentSqlCheckedAnswer,
 } from '@trunkline/contract/http'
 import type { Http } from './http.ts'
 
@@ -78,6 +79,8 @@ export interface PgAgentJobs {
   /** When schedules would fire. */
   preview(sid: string, preview: PgAgentPreviewBody): Promise<PgAgentPreviewedAnswer>
   classes(sid: string): Promise<PgAgentClassListAnswer>
+  /** Whether that server can read the text of a step; nothing of it is run. */
+  checkSql(sid: string, sql: string): Promise<PgAgentSqlCheckedAnswer>
 }
 
 /** Routes below `/pgagent/servers/:sid/runs`. */
@@ -121,6 +124,7 @@ export function createPgAgent({ request }: Http): PgAgent {
       runs: (sid, id, page = {}) => request('GET', job(sid, id, '/runs'), { query: { ...page } }),
       clearHistory: (sid, id, before) => request('DELETE', job(sid, id, '/runs'), before === undefined ? {} : { query: { before } }),
       preview: (sid, body) => request('POST', at(sid, '/preview'), { body }),
+      checkSql: (sid, sql) => request('POST', at(sid, '/check-sql'), { body: { sql } }),
       classes: (sid) => request('GET', at(sid, '/classes')),
     },
     runs: {

@@ -1,4 +1,5 @@
 export { type Agent, type AgentEvent, type AgentOptions, createAgent } from './agent.ts'
+export { checkSql, type SqlProblem } from './check-sql.ts'
 export type { ComparedRun } from './compare-runs.ts'
 export { maskSecrets } from './connection-string.ts'
 export {

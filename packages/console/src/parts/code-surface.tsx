@@ -69,8 +69,16 @@ export default function CodeSurface({ label, language, value, onChange, rows, pr
       root,
       doc: latest.current.value,
       extensions: [
-        // Ctrl+Enter belongs to the form
-        EditorView.domEventHandlers({ keydown: (event) => event.key === 'Enter' && (event.ctrlKey || event.metaKey) }),
+        EditorView.domEventHandlers({
+          // Ctrl+Enter belongs to the form
+          keydown: (event) => event.key === 'Enter' && (event.ctrlKey || event.metaKey),
+          // typed over coloured text the browser would keep its colour in a style attribute, which the content security policy refuses
+          beforeinput(event, view) {
+            if (event.inputType !== 'insertText' || event.data === null || view.composing || view.state.selection.main.empty) return false
+            view.dispatch(view.state.replaceSelection(event.data), { userEvent: 'input.type', scrollIntoView: true })
+            return true
+          },
+        }),
         minimalSetup,
         indentOnInput(),
         bracketMatching(),

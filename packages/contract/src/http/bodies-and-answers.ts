@@ -52,6 +52,8 @@ import type {
   pgAgentServerChange,
   pgAgentServerList,
   pgAgentSql,
+  pgAgentSqlCheck,
+  pgAgentSqlChecked,
 } from './pgagent.ts'
 import type { newLimits, pause, queue, queueLimits, queueList, queueThresholds } from './queues.ts'
 import type { newRetention, retention, retentionPreview } from './retention.ts'
@@ -174,6 +176,8 @@ export type NewPgAgentJobBody = z.input<typeof newPgAgentJob>
 export type PgAgentJobChangeBody = z.input<typeof pgAgentJobChange>
 export type PgAgentCloneBody = z.input<typeof pgAgentClone>
 export type PgAgentPreviewBody = z.input<typeof pgAgentPreview>
+export type PgAgentSqlCheckBody = z.input<typeof pgAgentSqlCheck>
+export type PgAgentSqlCheckedAnswer = z.output<typeof pgAgentSqlChecked>
 export type PgAgentPreviewedAnswer = z.output<typeof pgAgentPreviewed>
 export type PgAgentJobListAnswer = z.output<typeof pgAgentJobList>
 export type PgAgentJobAnswer = z.output<typeof pgAgentJob>

@@ -319,6 +319,21 @@ export const pgAgentNext = z.object({ next: z.array(instant), timezone: z.string
 export const pgAgentClearQuery = z.strictObject({ before: time.optional() })
 export const pgAgentCleared = z.object({ runs: z.number() }).meta({ id: 'PgAgentCleared' })
 export const pgAgentSql = z.object({ sql: z.string() }).meta({ id: 'PgAgentSql' })
+
+/** `POST /pgagent/servers/:sid/check-sql`: the text of a step is read by that server, and not run. */
+export const pgAgentSqlCheck = z.strictObject({ sql: text(500_000, 1) }).meta({ id: 'PgAgentSqlCheck' })
+export const pgAgentSqlChecked = z
+  .object({
+    ok: z.boolean().meta({ description: 'It can be read; whether what it names is there shows when it runs' }),
+    problem: z
+      .object({
+        text: z.string().meta({ description: 'As the output of a run would have it, with the place' }),
+        message: z.string(),
+        line: z.number().nullable(),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'PgAgentSqlChecked' })
 export const pgAgentClassList = listOf(z.object({ id: z.string(), name: z.string() })).meta({ id: 'PgAgentClassList' })
 
 /** A job of pgAgent as it would be here: nothing of it is made. */

@@ -186,6 +186,24 @@ describe('a job by the API', () => {
     await admin('DELETE', `${at}/jobs/${made.id}`)
   })
 
+  test('the SQL of a step is read by its server and not run; a mistake is told with its place', async () => {
+    await db.rows('create table checked(n int)')
+    const check = (sql: unknown, who = admin) => who('POST', `${at}/check-sql`, { sql })
+    expect(await check('insert into checked values (1); vacuum checked')).toMatchObject({ status: 200, body: { ok: true, problem: null } })
+    expect((await check('insert into checked values (1);\nselect from where')).body).toEqual({
+      ok: false,
+      problem: {
+        line: 2,
+        message: 'syntax error at or near "where"',
+        text: 'ERROR:  syntax error at or near "where"\nLINE 2: select from where\n                    ^',
+      },
+    })
+    expect(await db.rows('select from checked')).toEqual([])
+    for (const sql of ['', 1, undefined, 'x'.repeat(500_001), 'select \u0000'])
+      expect(await check(sql)).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
+    expect(await check('select 1', operator)).toMatchObject({ status: 403, body: { code: 'forbidden' } })
+  })
+
   test('bad input is refused with a reason, never a fault', async () => {
     const bad: [string, string, unknown][] = [
       ['POST', `${at}/jobs`, { ...nightly, class: 'No such class' }],

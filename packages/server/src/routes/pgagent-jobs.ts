@@ -23,6 +23,8 @@ import {
   pgAgentRunPath,
   pgAgentRunQuery,
   pgAgentSql,
+  pgAgentSqlCheck,
+  pgAgentSqlChecked,
   pgAgentStepPath,
   serverPath,
 } from '@trunkline/contract/http'
@@ -31,6 +33,7 @@ import {
   applyImport,
   cancelRun,
   changeJob,
+  checkSql,
   clearHistory,
   createJob,
   deleteJob,
@@ -181,6 +184,21 @@ export function pgAgentJobRoutes({ trunkline, database: own, pgagent, settings }
         const schedules = plansOf(body.schedules)
         const warnings = warningsOf({ isEnabled: true, steps: [], schedules }, zone).filter(({ code }) => code !== 'nothing_to_run')
         return { next: nextRuns(schedules, zone, Date.now(), body.limit).map((at) => new Date(at).toISOString()), warnings }
+      },
+    }),
+    route({
+      method: 'POST',
+      url: `${base}/check-sql`,
+      summary: 'Whether that server can read the text of a step; nothing of it is run',
+      tag,
+      access: access('admin'),
+      action: 'pgagent.check_sql',
+      params: serverPath,
+      body: pgAgentSqlCheck,
+      answers: { 200: pgAgentSqlChecked },
+      async run(call) {
+        const problem = await there(call, (database) => checkSql(database, call.body.sql))
+        return { ok: problem === null, problem }
       },
     }),
     route({

@@ -250,6 +250,7 @@ const rows: Record<string, (w: World) => Promise<Request>> = {
   'POST /pgagent/servers/:sid/install': pgServer('/install', { watch: false }),
   'GET /pgagent/servers/:sid/classes': pgServer('/classes'),
   'POST /pgagent/servers/:sid/preview': pgServer('/preview', { schedules: [{ name: 'daily', calendar: { hours: [3], minutes: [0] } }] }),
+  'POST /pgagent/servers/:sid/check-sql': pgServer('/check-sql', { sql: 'select 1; vacuum' }),
   'GET /pgagent/servers/:sid/jobs': pgServer('/jobs'),
   'POST /pgagent/servers/:sid/jobs': pgServer('/jobs', { name: 'n' }),
   'GET /pgagent/servers/:sid/jobs/:jobId': pgJob(({ job }) => `/jobs/${job}`),

@@ -135,7 +135,7 @@ function Editor({ sid, job, timezone }: { sid: string; job: PgAgentJobAnswer | n
     <form className={css.columns} onSubmit={(event) => void save(event)} noValidate>
       <div className={css.column}>
         <JobFields sid={sid} draft={draft} timezone={timezone} problemOf={problemOf} set={set} />
-        <StepFields steps={draft.steps} problemOf={problemOf} onChange={(steps) => set({ steps })} />
+        <StepFields sid={sid} steps={draft.steps} problemOf={problemOf} onChange={(steps) => set({ steps })} />
         <PlanFields plans={draft.schedules} clock={clock} problemOf={problemOf} onChange={(schedules) => set({ schedules })} />
         {refused !== null && <Problem error={refused} what="It was not saved." />}
         <div className={css.verbs}>

@@ -7,6 +7,7 @@ import { Sheet } from '../../parts/page.tsx'
 import { useMe, whyNot } from '../../session.tsx'
 import { inOrder, newStep, numbered, type StepDraft } from './draft.ts'
 import css from './pgagent.module.css'
+import { SqlCheck } from './sql-check.tsx'
 
 /** Why a step may not be written; null = it may. */
 function whyNotWrite(me: Parameters<typeof whyNot>[0], kind: StepDraft['kind']): string | null {
@@ -14,11 +15,13 @@ function whyNotWrite(me: Parameters<typeof whyNot>[0], kind: StepDraft['kind']):
 }
 
 function Fields({
+  sid,
   step,
   why,
   problemOf,
   set,
 }: {
+  sid: string
   step: StepDraft
   why: string | null
   problemOf: (field: string) => string | null
@@ -96,6 +99,7 @@ function Fields({
           error={problemOf('code')}
           onChange={(code) => set({ code })}
         />
+        {step.kind === 'sql' && <SqlCheck sid={sid} sql={step.code} />}
       </div>
       <Checkbox label="It is on" checked={step.isEnabled} onChange={(e) => set({ isEnabled: e.currentTarget.checked })} />
       <TextInput
@@ -110,10 +114,12 @@ function Fields({
 
 /** The steps of a job, to be written. @param problemOf what the server said of a field such as `steps.0.name` */
 export function StepFields({
+  sid,
   steps,
   problemOf,
   onChange,
 }: {
+  sid: string
   steps: StepDraft[]
   problemOf: (field: string) => string | null
   onChange: (steps: StepDraft[]) => void
@@ -178,6 +184,7 @@ export function StepFields({
                 />
               </div>
               <Fields
+                sid={sid}
                 step={step}
                 why={whyNotWrite(me, step.kind)}
                 problemOf={(field) => problemOf(`steps.${i}.${field}`)}
