@@ -153,7 +153,7 @@ describe('steps in order', async () => {
 describe('what does not want to end', () => {
   test('a statement that catches its cancellation: its session is ended, and the next step runs', async () => {
     const deaf = 'do $$ begin loop begin perform pg_sleep(62); exception when query_canceled then null; end; end loop; end $$'
-    const job = await run([sql('deaf', deaf, { timeoutMs: 100, onError: 'ignore' }), sql('next', 'select 1')])
+    const job = await run([sql('deaf', deaf, { timeoutMs: 1500, onError: 'ignore' }), sql('next', 'select 1')])
     expect(await job.result()).toEqual({ completed: 1, failed: 1, skipped: 0 })
     const [first] = await trunkline.steps(job.id)
     expect(first).toMatchObject({ state: 'failed', error: { code: 'timeout' } })
