@@ -153,7 +153,6 @@ export async function consoleScene(
       const email = `${role}-${++accounts}@example.com`
       await addAccount(server.service.database, { email, password, role, ...more })
       const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
-      afterAll(() => context.close())
       const desk = await sitDown(context)
       const answer = await context.request.post(`${new URL(address).origin}/api/v1/auth/login`, {
         data: { email, password, session: true },
